@@ -1,0 +1,1 @@
+"""Judges a deployment; changes nothing on it."""

@@ -1,0 +1,1 @@
+"""Rehearses: stacks, faults and stand-ins to practise rollback on."""

@@ -1,0 +1,1 @@
+"""Whole voice-v2 deployments, brought up for a drill."""

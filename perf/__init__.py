@@ -1,0 +1,1 @@
+"""Loads a deployment and compares latency."""

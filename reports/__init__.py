@@ -1,0 +1,1 @@
+"""Tells: reads results, talks to no deployment."""
