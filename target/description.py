@@ -1,0 +1,180 @@
+"""What a target file says: one frozen typed object for everything the rooms need to know of a deployment."""
+
+from typing import Literal
+
+import msgspec
+
+
+class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A part of the target file; an unknown key in it is an error."""
+
+
+class Secret(str):
+    """A value that came from `${VARIABLE}` and must never be shown."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "Secret(••••)"
+
+
+class ApiPaths(Section, frozen=True):
+    """Paths below `api.url`."""
+
+    health: str = "/health"
+    metrics: str = "/metrics"
+    speech: str = "/v1/audio/speech"
+    transcriptions: str = "/v1/audio/transcriptions"
+
+
+class ApiHeaders(Section, frozen=True):
+    """Header names, where the service has them; a missing one makes the checks on it not applicable."""
+
+    provider: str | None = None
+    mark: str | None = None
+    skip_providers: str | None = None
+
+
+class PythonApi(Section, frozen=True):
+    """The runbook's own way in: a worker under the service's interpreter (DESIGN §2, flavour `python`)."""
+
+    factory: str = "app.services.voice_v2.orchestrator:VoiceServiceOrchestrator"
+    requests: str = "app.services.voice_v2.core.schemas"
+    interpreter: str | None = None
+
+
+class Api(Section, frozen=True):
+    """How the service is asked. `timeout_s` bounds one request, in seconds."""
+
+    url: str
+    flavour: Literal["openai-audio", "python"] = "openai-audio"
+    token: str | None = None
+    timeout_s: float = 15.0
+    speech_model: str = "tts-1"
+    transcription_model: str = "whisper-1"
+    voice: str = "alloy"
+    paths: ApiPaths = ApiPaths()
+    headers: ApiHeaders = ApiHeaders()
+    python: PythonApi = PythonApi()
+
+
+class Compose(Section, frozen=True):
+    """A service of a compose project; `project` is the `-p` name where it is not the folder's."""
+
+    file: str
+    service: str
+    project: str | None = None
+
+
+class Supervisor(Section, frozen=True):
+    """A program under supervisord. `supervisorctl` is the command on the host."""
+
+    config: str
+    program: str
+    supervisorctl: str = "supervisorctl"
+
+
+class ServiceControl(Section, frozen=True):
+    """Exactly one of the three; `ready_s` bounds the wait for readiness after a restart, in seconds."""
+
+    systemd: str | None = None
+    compose: Compose | None = None
+    supervisor: Supervisor | None = None
+    ready_s: float = 60.0
+
+
+class Environment(Section, frozen=True):
+    """The environment file and the program that reads it; `required` keys must be in any file put in its place."""
+
+    file: str
+    previous: str
+    reader: Literal["systemd", "compose", "compose-v1", "python-dotenv"]
+    required: tuple[str, ...] = ()
+
+
+class Code(Section, frozen=True):
+    """The checkout on the host, the package folder below it, and its list of requirements."""
+
+    checkout: str
+    package: str = "app/services/voice_v2"
+    requirements: str = "requirements.txt"
+
+
+class Virtualenv(Section, frozen=True):
+    """The service's virtualenv and the copy of it that one would go back to."""
+
+    path: str
+    backup: str | None = None
+
+
+class Objects(Section, frozen=True):
+    """S3 storage: `endpoint` is host:port."""
+
+    endpoint: str
+    access_key: str
+    secret_key: str
+    bucket: str
+    secure: bool = True
+    backup_bucket: str | None = None
+
+
+class Database(Section, frozen=True):
+    """`url` is a libpq URL. `mark_column` holds what `api.headers.mark` carried, where the table has such a column."""
+
+    url: str
+    table: str = "voice_usage_logs"
+    mark_column: str | None = None
+
+
+class Provider(Section, frozen=True):
+    """A provider in priority order. `key` and `folder` name variables of the service's environment file.
+
+    `url` overrides the provider's own address (a gateway, a stand-in).
+    """
+
+    name: str
+    kind: Literal["openai", "google", "yandex"]
+    key: str
+    folder: str | None = None
+    url: str | None = None
+
+
+class Monitoring(Section, frozen=True):
+    """The Prometheus server that scrapes the service and holds its alert rules."""
+
+    prometheus: str
+
+
+class Budget(Section, frozen=True):
+    """What a run of the checks may cost: requests in all, how many at once, per second, seconds of sampling."""
+
+    requests: int = 1200
+    concurrency: int = 8
+    per_second: float | None = None
+    seconds: float = 120.0
+
+
+class Target(Section, frozen=True):
+    """A deployment. `source` is the file it came from; `hosts` are testinfra URLs (local, ssh, docker)."""
+
+    name: str
+    api: Api
+    hosts: tuple[str, ...] = ("local://",)
+    state_dir: str = ".voice-v2-rollback"
+    production: bool = False
+    service: ServiceControl | None = None
+    environment: Environment | None = None
+    code: Code | None = None
+    virtualenv: Virtualenv | None = None
+    objects: Objects | None = None
+    database: Database | None = None
+    providers: tuple[Provider, ...] = ()
+    monitoring: Monitoring | None = None
+    record: str | None = None
+    criteria: dict[str, str | bool] = {}
+    budget: Budget = Budget()
+    mark: str = "rollback-suite"
+    source: str = ""
+
+    def __repr__(self) -> str:
+        return f"Target({self.name!r}, {self.api.url!r}, hosts={self.hosts!r})"
