@@ -23,3 +23,7 @@ class DatabaseError(TargetError):
 
 class RecordError(TargetError):
     """A record is missing, unreadable, of another version of the format, or marked bad."""
+
+
+class WrongTarget(TargetError):
+    """The target itself is wrong or out of reach, so that nothing can be judged: the run ends with exit 4."""
