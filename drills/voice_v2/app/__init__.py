@@ -1,0 +1,1 @@
+"""The reference voice-v2 deployment."""

@@ -1,0 +1,1 @@
+"""What every part of the service shares: configuration, requests and results, errors."""

@@ -1,0 +1,1 @@
+"""The speech providers, and the chain that asks them in turn."""
