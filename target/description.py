@@ -1,21 +1,21 @@
 """What a target file says: one frozen typed object for everything the rooms need to know of a deployment."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import msgspec
 
+MASK = "••••"
+
 
 class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A part of the target file; an unknown key in it is an error."""
+    """A part of the target file; an unknown key in it is an error. `hidden` keys never show in its `repr`."""
 
-
-class Secret(str):
-    """A value that came from `${VARIABLE}` and must never be shown."""
-
-    __slots__ = ()
+    hidden: ClassVar[frozenset[str]] = frozenset()
 
     def __repr__(self) -> str:
-        return "Secret(••••)"
+        values = ((name, getattr(self, name)) for name in self.__struct_fields__)
+        shown = (f"{name}={MASK if value and name in self.hidden else repr(value)}" for name, value in values)
+        return f"{type(self).__name__}({', '.join(shown)})"
 
 
 class ApiPaths(Section, frozen=True):
@@ -45,6 +45,8 @@ class PythonApi(Section, frozen=True):
 
 class Api(Section, frozen=True):
     """How the service is asked. `timeout_s` bounds one request, in seconds."""
+
+    hidden: ClassVar[frozenset[str]] = frozenset({"token"})
 
     url: str
     flavour: Literal["openai-audio", "python"] = "openai-audio"
@@ -110,6 +112,8 @@ class Virtualenv(Section, frozen=True):
 class Objects(Section, frozen=True):
     """S3 storage: `endpoint` is host:port."""
 
+    hidden: ClassVar[frozenset[str]] = frozenset({"access_key", "secret_key"})
+
     endpoint: str
     access_key: str
     secret_key: str
@@ -120,6 +124,8 @@ class Objects(Section, frozen=True):
 
 class Database(Section, frozen=True):
     """`url` is a libpq URL. `mark_column` holds what `api.headers.mark` carried, where the table has such a column."""
+
+    hidden: ClassVar[frozenset[str]] = frozenset({"url"})
 
     url: str
     table: str = "voice_usage_logs"
@@ -155,7 +161,10 @@ class Budget(Section, frozen=True):
 
 
 class Target(Section, frozen=True):
-    """A deployment. `source` is the file it came from; `hosts` are testinfra URLs (local, ssh, docker)."""
+    """A deployment. `source` is the file it came from; `hosts` are testinfra URLs (local, ssh, docker).
+
+    `secrets_file` (dotenv format, mode 0600 or stricter) gives the `${VARIABLE}`s that the process environment lacks.
+    """
 
     name: str
     api: Api
@@ -174,6 +183,7 @@ class Target(Section, frozen=True):
     criteria: dict[str, str | bool] = {}
     budget: Budget = Budget()
     mark: str = "rollback-suite"
+    secrets_file: str | None = None
     source: str = ""
 
     def __repr__(self) -> str:
