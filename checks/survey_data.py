@@ -1,0 +1,143 @@
+"""What the survey reads of storage and database, in threads."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+import msgspec
+
+from checks import reconcile
+from checks.part import Part
+from checks.reconcile import Content
+from target.database import TableFacts, UsageLog, UsageRow
+from target.description import Target
+from target.errors import TargetError
+from target.objects import ObjectFacts, ObjectStore
+from target.wait import Seen, eventually
+
+T = TypeVar("T")
+
+MOST_ROWS = 50_000
+MOST_READ_BACK = 500
+_READERS = 8
+_WRITTEN_WITHIN_S = 3.0
+
+
+class Bucket(msgspec.Struct, frozen=True):
+    """The bucket: whether it is there, and everything in it by key."""
+
+    there: bool
+    objects: dict[str, ObjectFacts]
+
+
+class Log(msgspec.Struct, frozen=True):
+    """Rows of the usage log, oldest first; `complete` is false where only the newest were read."""
+
+    rows: list[UsageRow]
+    complete: bool
+
+
+class DataFacts:
+    """Facts of storage and database. `settled` is waited for first: by then the suite's own requests are written.
+
+    `expected` says how many of the suite's own requests must be in the log by then.
+    """
+
+    def __init__(
+        self, target: Target, settled: Callable[[], Awaitable[None]], expected: Callable[[], int]
+    ) -> None:
+        self.target = target
+        self._settled = settled
+        self._expected = expected
+        self.newest_before: Part[int] = Part(lambda: asyncio.to_thread(self._newest))
+        self.table: Part[TableFacts] = self._later(lambda: self._with_log(lambda log: log.facts()))
+        self.writable: Part[bool] = self._later(lambda: self._with_log(lambda log: log.writable()))
+        self.log: Part[Log] = Part(self._log)
+        self.bucket: Part[Bucket] = Part(self._bucket)
+        self.contents: Part[list[Content]] = Part(self._contents)
+
+    def _later(self, work: Callable[[], T]) -> Part[T]:
+        async def wait_and_work() -> T:
+            await self._settled()
+            return await asyncio.to_thread(work)
+
+        return Part(wait_and_work)
+
+    def own(self, log: Log, newest_before: int) -> list[UsageRow]:
+        """The rows that this run's own requests wrote."""
+        return [row for row in log.rows if row.id > newest_before and row.mark == self.target.mark]
+
+    def _newest(self) -> int:
+        rows = self._with_log(lambda log: log.rows(limit=1))
+        return rows[-1].id if rows else 0
+
+    async def _log(self) -> Log:
+        await self._settled()
+        newest = await self.newest_before() if self._marked else None
+        return await asyncio.to_thread(self._rows, newest)
+
+    @property
+    def _marked(self) -> bool:
+        return bool(
+            self.target.database and self.target.database.mark_column and self.target.api.headers.mark
+        )
+
+    def _rows(self, newest_before: int | None) -> Log:
+        """The newest rows, as soon as the suite's own are among them, or when they should have been."""
+        seen: list[UsageRow] = []
+
+        def look(log: UsageLog) -> Seen:
+            seen[:] = log.rows(limit=MOST_ROWS)
+            if newest_before is None:
+                return Seen(True, "read")
+            own = len(self.own(Log(seen, True), newest_before))
+            return Seen(own >= self._expected(), f"{own} rows")
+
+        self._with_log(
+            lambda log: eventually(lambda: look(log), deadline_s=_WRITTEN_WITHIN_S, interval_s=0.2)
+        )
+        return Log(list(seen), len(seen) < MOST_ROWS)
+
+    async def _bucket(self) -> Bucket:
+        """Listed after the rows were read, so that every row's audio is there by then."""
+        if self.target.database is not None:
+            await asyncio.wait([self.log.start()])
+        await self._settled()
+        return await asyncio.to_thread(self._list)
+
+    def _list(self) -> Bucket:
+        store = self._store()
+        if not store.exists():
+            return Bucket(False, {})
+        return Bucket(True, {item.key: item for item in store.list()})
+
+    async def _contents(self) -> list[Content]:
+        log, bucket = await self.log(), await self.bucket()
+        there = [row for row in log.rows if row.audio_key in bucket.objects]
+        chosen = reconcile.to_read_back(there, MOST_READ_BACK, random.Random())  # noqa: S311  (a sample, no secret)
+        return await asyncio.to_thread(self._read_back, chosen)
+
+    def _read_back(self, rows: list[UsageRow]) -> list[Content]:
+        store = self._store()
+
+        def read(row: UsageRow) -> Content:
+            return Content(row, store.sha256(row.audio_key or ""))
+
+        with ThreadPoolExecutor(_READERS, thread_name_prefix="read-back") as pool:
+            return list(pool.map(read, rows))
+
+    def _store(self) -> ObjectStore:
+        if self.target.objects is None:
+            raise TargetError(f"{self.target.source} names no `objects`")
+        return ObjectStore(self.target.objects)
+
+    def _with_log(self, work: Callable[[UsageLog], T]) -> T:
+        if self.target.database is None:
+            raise TargetError(f"{self.target.source} names no `database`")
+        log = UsageLog(self.target.database)
+        try:
+            return work(log)
+        finally:
+            log.close()

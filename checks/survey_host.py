@@ -1,0 +1,143 @@
+"""What the survey reads on the hosts: files, processes, packages, each once and in a thread."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import msgspec
+
+from checks.part import Part
+from target import capture
+from target.description import Target
+from target.environment import read
+from target.errors import HostError, TargetError
+from target.host import FileFacts, Host
+from target.record import CodeRecord, EnvironmentRecord, Records
+from target.service import ServiceStatus, service_of
+
+T = TypeVar("T")
+
+# Change times of every file of the package: a copy that keeps old modification times shows there all the same.
+_CHANGE_TIMES = r"""find "$1" -name __pycache__ -prune -o -type f -exec stat -c '%Z %n' {} +"""
+_PROCESSES = "cat /proc/[0-9]*/status 2>/dev/null || true"
+
+
+class Process(msgspec.Struct, frozen=True):
+    """A process of the host; `resident` is its RSS in bytes."""
+
+    pid: int
+    parent: int
+    resident: int
+
+
+class HostFacts:
+    """Facts of one host.
+
+    `quiet` is waited for first, so that reading does not disturb the latency sample; `settled` before the last look.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        host: Host,
+        records: Records,
+        quiet: Callable[[], Awaitable[None]],
+        settled: Callable[[], Awaitable[None]],
+    ) -> None:
+        self.target = target
+        self.host = host
+        self.records = records
+        self.status: Part[ServiceStatus | None] = _now(self._status)
+        self.environment: Part[EnvironmentRecord] = _now(lambda: capture.environment(target, host, records))
+        self.environment_file: Part[FileFacts] = _now(self._environment_file)
+        self.variables: Part[dict[str, str]] = _now(self._variables)
+        self.status_after: Part[ServiceStatus | None] = _after(settled, self._status)
+        self.process_environment: Part[dict[str, str] | None] = _after(quiet, self._process_environment)
+        self.packages: Part[tuple[str, dict[str, str]]] = _after(
+            quiet, lambda: capture.packages(target, host)
+        )
+        self.code: Part[CodeRecord] = _after(quiet, lambda: capture.code(target, host))
+        self.newest_code: Part[tuple[float, str]] = _after(quiet, self._newest_code)
+        self.image: Part[str | None] = _after(quiet, self._image)
+        self.resident: Part[int | None] = _after(quiet, self._resident)
+
+    def _status(self) -> ServiceStatus | None:
+        service = service_of(self.target, self.host)
+        return service.status() if service is not None else None
+
+    def _environment_file(self) -> FileFacts:
+        path = self._environment_path()
+        facts = self.host.facts(path)
+        if facts is None:
+            raise HostError(f"{path} is not on {self.host.url}")
+        return facts
+
+    def _environment_path(self) -> str:
+        if self.target.environment is None:
+            raise TargetError(f"{self.target.source} names no `environment`")
+        return self.target.environment.file
+
+    def _variables(self) -> dict[str, str]:
+        content = self.host.read(self._environment_path())
+        assert self.target.environment is not None
+        return read(content, self.target.environment.reader).variables
+
+    def _process_environment(self) -> dict[str, str] | None:
+        service = service_of(self.target, self.host)
+        return service.process_environment() if service is not None else None
+
+    def _image(self) -> str | None:
+        service = service_of(self.target, self.host)
+        return service.image_digest() if service is not None else None
+
+    def _newest_code(self) -> tuple[float, str]:
+        assert self.target.code is not None
+        folder = f"{self.target.code.checkout}/{self.target.code.package}"
+        ran = self.host.shell(_CHANGE_TIMES, folder)
+        lines = [line.split(" ", 1) for line in ran.stdout.splitlines()]
+        times = [(float(words[0]), words[1]) for words in lines if len(words) > 1]
+        if not times:
+            raise HostError(f"{folder} on {self.host.url} holds no code that can be read")
+        return max(times)
+
+    def _resident(self) -> int | None:
+        """Resident bytes of the service's main process and all below it; None where it is not a process of the host."""
+        status = self._status()
+        if status is None or status.pid is None:
+            return None
+        tree = family(status.pid, processes(self.host.shell(_PROCESSES).stdout))
+        return sum(process.resident for process in tree) or None
+
+
+def _now(work: Callable[[], T]) -> Part[T]:
+    return Part(lambda: asyncio.to_thread(work))
+
+
+def _after(moment: Callable[[], Awaitable[None]], work: Callable[[], T]) -> Part[T]:
+    async def wait_and_work() -> T:
+        await moment()
+        return await asyncio.to_thread(work)
+
+    return Part(wait_and_work)
+
+
+def processes(status_files: str) -> list[Process]:
+    """Processes from the text of `/proc/*/status`, one file after the other."""
+    found = []
+    for block in ("\n" + status_files).split("\nName:")[1:]:
+        fields = dict(line.split(":", 1) for line in block.splitlines()[1:] if ":" in line)
+        if "Pid" in fields and "PPid" in fields:
+            kilobytes = fields.get("VmRSS", "0").split()[0]
+            found.append(Process(int(fields["Pid"]), int(fields["PPid"]), int(kilobytes) * 1024))
+    return found
+
+
+def family(pid: int, everyone: list[Process]) -> list[Process]:
+    """A process and everything below it."""
+    below: dict[int, list[Process]] = {}
+    for process in everyone:
+        below.setdefault(process.parent, []).append(process)
+    found = [process for process in everyone if process.pid == pid]
+    for process in found:
+        found.extend(below.get(process.pid, []))
+    return found

@@ -1,0 +1,89 @@
+"""Asking each provider directly, as the service would, and judging what it says rather than that it answers."""
+
+import asyncio
+from functools import partial
+
+import msgspec
+
+from checks import sound
+from checks.clips import Clip, Phrase, clips, phrases
+from checks.spending import Spending
+from checks.words import compare
+from target.description import Provider, Target
+from target.errors import TargetError
+from target.provider import Asked, ProviderClient
+
+TIMES = 3
+WORST_WORDS = 0.5
+
+
+class Direct(msgspec.Struct, frozen=True, kw_only=True):
+    """A provider asked directly. `unusable` says why it could not even be asked with this environment.
+
+    `troubles` has a line for each question that was not answered right; `refused` is how often it refused the
+    credentials; `asked` counts the questions.
+    """
+
+    name: str
+    unusable: str = ""
+    asked: int = 0
+    refused: int = 0
+    troubles: tuple[str, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """Whether everything was answered, and right."""
+        return not self.unusable and not self.troubles
+
+
+async def ask_all(target: Target, variables: dict[str, str], spending: Spending) -> list[Direct]:
+    """Ask every provider of the target at the same time, with the credentials in `variables`."""
+    return list(await asyncio.gather(*(_ask(provider, variables, spending) for provider in target.providers)))
+
+
+async def _ask(provider: Provider, variables: dict[str, str], spending: Spending) -> Direct:
+    try:
+        client = ProviderClient(provider, variables)
+    except TargetError as error:
+        return Direct(name=provider.name, unusable=str(error))
+    try:
+        spoken, heard = await asyncio.gather(_speak(client, spending), _transcribe(client, spending))
+    finally:
+        await client.aclose()
+    answers = [*spoken, *heard]
+    return Direct(
+        name=provider.name,
+        asked=len(answers),
+        refused=sum(asked.refused for asked, _ in answers),
+        troubles=tuple(f"{asked.operation}: {trouble}" for asked, trouble in answers if trouble),
+    )
+
+
+async def _speak(client: ProviderClient, spending: Spending) -> list[tuple[Asked, str]]:
+    found = []
+    for phrase in _alternating(phrases()):
+        asked = await spending.ask(partial(client.speak, phrase.text, phrase.language))
+        trouble = asked.problem or await asyncio.to_thread(sound.problem, asked.audio, phrase.text)
+        found.append((asked, trouble or ""))
+    return found
+
+
+async def _transcribe(client: ProviderClient, spending: Spending) -> list[tuple[Asked, str]]:
+    found = []
+    opus = [clip for clip in clips() if clip.codec == "ogg"]
+    for clip in (opus * TIMES)[:TIMES]:
+        asked = await spending.ask(partial(client.transcribe, clip.audio(), clip.language))
+        found.append((asked, asked.problem or _misheard(clip, asked.text)))
+    return found
+
+
+def _misheard(clip: Clip, text: str) -> str:
+    rate = compare(clip.text, text).rate
+    return f"heard {text[:60]!r} for {clip.text[:60]!r}" if rate > WORST_WORDS else ""
+
+
+def _alternating(texts: tuple[Phrase, ...]) -> list[Phrase]:
+    """Three short phrases, Russian, English, Russian."""
+    russian = [phrase for phrase in texts if phrase.language == "ru"]
+    english = [phrase for phrase in texts if phrase.language == "en"]
+    return [russian[0], english[0], russian[1]]
