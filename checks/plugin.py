@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from collections.abc import AsyncIterator, Generator
 from pathlib import Path
 from types import FrameType
@@ -49,6 +50,24 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) -> None:
+    """Start over with this project's configuration where pytest settled on another.
+
+    pytest takes the value of `--target` for a path to test, and looks for its configuration beside that file.
+    """
+    options = early_config.known_args_namespace
+    asked_for = options.target is not None or "post_rollback" in (options.markexpr or "")
+    if not asked_for or options.inifilename or early_config.inipath == _HERE.parent / "pyproject.toml":
+        return
+    settled = ["-c", str(_HERE.parent / "pyproject.toml"), "--rootdir", str(_HERE.parent)]
+    places = [] if options.file_or_dir else [str(_HERE)]
+    capture = early_config.pluginmanager.getplugin("capturemanager")
+    if capture is not None:
+        capture.stop_global_capturing()
+    os.execv(sys.executable, [sys.executable, "-m", "pytest", *settled, *args, *places])  # noqa: S606  (pytest itself, with its own arguments)
+
+
+@pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Open the run when it is the checks that were asked for; a target error is a usage error (exit 4)."""
     config.addinivalue_line(
@@ -91,7 +110,7 @@ def _open(config: pytest.Config) -> Run:
                 f"--set {assignment}: write --set key=value, as in --set api.url=http://127.0.0.1:8000"
             )
         overrides[key] = value
-    path = locate(config.option.target, os.environ, config.rootpath)
+    path = locate(config.option.target, os.environ, config.invocation_params.dir)
     target = load(path, environ=os.environ, overrides=overrides)
     try:
         folder = run_folder(config.option.run_dir, config.rootpath, target.name)
@@ -228,7 +247,7 @@ def _observations(item: pytest.Item, call: pytest.CallInfo[Any], run: Run) -> li
     decide = item.stash.get(_DECIDE, None) or Decide(_declared(item), run.criteria)
     error = call.excinfo.value if call.excinfo is not None else None
     if isinstance(error, WrongTarget):
-        run.error = run.redactor.text(str(error))
+        run.error, run.wrong_target = run.redactor.text(str(error)), True
         item.session.shouldstop = "the target cannot be used"
     for criterion in decide.undecided():
         if isinstance(error, AssertionError):
@@ -281,8 +300,10 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     run = session.config.stash.get(RUN, None)
     if run is None or session.config.option.collectonly:
         return
-    if run.error is not None:
+    if run.wrong_target:
         exitstatus = int(pytest.ExitCode.USAGE_ERROR)
+    elif exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
+        run.error = "no check was selected, so nothing was judged; see `pytest --markers`"
     elif exitstatus == pytest.ExitCode.TESTS_FAILED:
         exitstatus = int(pytest.ExitCode.OK)
     verdict, path = run.write(int(exitstatus))

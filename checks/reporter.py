@@ -88,7 +88,8 @@ class Reporter(TerminalReporter):  # type: ignore[misc]  # pytest finds its repo
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """The verdict says that it was interrupted."""
         del excinfo
-        self._run.error = "interrupted before everything was judged"
+        if self._run.error is None:
+            self._run.error = "interrupted before everything was judged"
 
     def pytest_unconfigure(self) -> None:
         """Nothing below the verdict."""

@@ -15,7 +15,7 @@ from target.errors import TargetError
 from target.redact import Redactor
 
 
-class DeadService(Exception):  # noqa: N818  (a state of the deployment, not an error of ours)
+class DeadService(Exception):
     """The service does not answer, so that nothing that asks it can be determined."""
 
 
@@ -38,6 +38,7 @@ class Run:
         self.record: str | None = None
         self.requests = 0
         self.error: str | None = None
+        self.wrong_target = False
         self.broken: list[str] = []
         self.decided: list[CriterionVerdict] = []
         self.not_applicable: list[NotApplicable] = []
@@ -121,8 +122,9 @@ class Run:
         return verdict, write(verdict, self.folder)
 
 
-def reached(thing: msgspec.Struct | None, dotted: str) -> bool:
+def reached(thing: msgspec.Struct, dotted: str) -> bool:
     """Whether a dotted path leads to something: `database`, `api.headers.skip_providers`."""
+    found: object = thing
     for part in dotted.split("."):
-        thing = getattr(thing, part, None)
-    return thing is not None and thing not in ("", (), {})
+        found = getattr(found, part, None)
+    return found is not None and found not in ("", (), {})

@@ -59,7 +59,12 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def exit_code(
-    criteria: list[CriterionVerdict], missing: list[str], *, broken: bool, skips_allowed: bool, pytest_status: int
+    criteria: list[CriterionVerdict],
+    missing: list[str],
+    *,
+    broken: bool,
+    skips_allowed: bool,
+    pytest_status: int,
 ) -> int:
     """The exit code of DESIGN §5, from what was decided.
 
@@ -106,7 +111,9 @@ def write(verdict: Verdict, folder: Path) -> Path:
     """Write `verdict.json` atomically. Raises OSError."""
     path = folder / "verdict.json"
     temporary = path.with_suffix(".tmp")
-    temporary.write_text(json.dumps(msgspec.to_builtins(verdict), ensure_ascii=False, indent=2) + "\n", "utf-8")
+    temporary.write_text(
+        json.dumps(msgspec.to_builtins(verdict), ensure_ascii=False, indent=2) + "\n", "utf-8"
+    )
     temporary.replace(path)
     return path
 
