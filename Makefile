@@ -1,0 +1,52 @@
+# `make` alone lists the targets.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+.DEFAULT_GOAL := help
+.PHONY: help venv demo test unit drill checkcode bench phrases lock clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+venv: $(VENV)/.installed ## the virtualenv, from the hash-locked requirements
+
+$(VENV)/.installed: requirements-dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed; name one: make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { echo "python3-venv is needed: apt-get install python3-venv"; exit 1; }
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: venv ## break a whole voice-v2 on this machine, roll it back, prove the recovery
+	@$(BIN)/python -m drills demo
+
+test: unit drill ## every test: units first, then those that bring up a stack
+
+unit: venv ## the unit tests, under a minute
+	$(BIN)/pytest tests -m "not drill"
+
+drill: venv ## the tests that bring up a whole stack
+	$(BIN)/pytest tests -m drill
+
+checkcode: venv ## lint, format, types, import rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: venv ## how fast the suite itself is; prints its figures
+	@$(BIN)/python -m perf.bench
+
+phrases: venv ## render the phrase catalogue again (needs espeak-ng)
+	$(BIN)/python -m drills.providers.render
+
+lock: venv ## lock the requirements again, with hashes
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	  --group build -o requirements.txt pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	  --group build --group drills --group dev -c requirements.txt -o requirements-dev.txt pyproject.toml
+
+clean: ## take down the demo and remove what was made here (runs/ stays)
+	@test ! -d .demo || $(BIN)/python -m drills down --dir .demo
+	rm -rf $(VENV) .demo .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
