@@ -15,7 +15,7 @@ import httpx
 
 from app.services.voice_v2.core.audio import convert, inspect
 from app.services.voice_v2.core.config import ProviderType, get_config
-from app.services.voice_v2.core.errors import AudioError, StorageError, VoiceError
+from app.services.voice_v2.core.errors import AudioError, DatabaseError, StorageError, VoiceError
 from app.services.voice_v2.core.schemas import (
     AudioFormat,
     Operation,
@@ -128,7 +128,7 @@ class VoiceServiceOrchestrator:
             )
         except VoiceError as error:
             await self._log_failure(
-                parts, _row(Operation.STT, request, started, language, provider, error=error)
+                parts, _row(Operation.STT, request, started, language, provider, error=error), error
             )
             raise
         return STTResult(
@@ -164,7 +164,7 @@ class VoiceServiceOrchestrator:
             )
         except VoiceError as error:
             await self._log_failure(
-                parts, _row(Operation.TTS, request, started, language, provider, error=error)
+                parts, _row(Operation.TTS, request, started, language, provider, error=error), error
             )
             raise
         return TTSResult(
@@ -190,13 +190,15 @@ class VoiceServiceOrchestrator:
         task.add_done_callback(self._persisting.discard)
         await asyncio.shield(task)
 
-    async def _log_failure(self, parts: _Parts, row: UsageRow) -> None:
+    async def _log_failure(self, parts: _Parts, row: UsageRow, error: VoiceError) -> None:
         logger.warning("%s %s failed: %s", row.operation, row.request_id, row.error)
+        if isinstance(error, DatabaseError):
+            return
         try:
             await parts.log.add(row)
-        except StorageError as error:
+        except DatabaseError as refusal:
             logger.warning(
-                "%s %s left no row: %s", row.operation, row.request_id, get_config().scrub(str(error))
+                "%s %s left no row: %s", row.operation, row.request_id, get_config().scrub(str(refusal))
             )
 
 
@@ -204,7 +206,7 @@ async def _store_both(parts: _Parts, stored: _Stored, row: UsageRow) -> None:
     await parts.store.put(stored.key, stored.data, stored.kind.content_type, stored.sha256)
     try:
         await parts.log.add(row)
-    except StorageError:
+    except DatabaseError:
         try:
             await parts.store.remove(stored.key)
         except StorageError as error:

@@ -10,7 +10,7 @@ import psycopg
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from app.services.voice_v2.core.config import VoiceConfig
-from app.services.voice_v2.core.errors import StorageError
+from app.services.voice_v2.core.errors import DatabaseError
 
 _POOL_WAIT_S: Final = 2.0
 _STATEMENT_MS: Final = 2000
@@ -72,20 +72,20 @@ class UsageLog:
         await self._drop_probe()
 
     async def add(self, row: UsageRow) -> None:
-        """Write one row; raises StorageError."""
+        """Write one row; raises DatabaseError."""
         try:
             async with self._pool.connection() as connection:
                 await connection.execute(_INSERT, astuple(row))
         except PoolTimeout as error:
-            raise StorageError(f"the database gave no connection within {_POOL_WAIT_S:g} s") from error
+            raise DatabaseError(f"the database gave no connection within {_POOL_WAIT_S:g} s") from error
         except psycopg.Error as error:
-            raise StorageError(f"the database refused the row: {_first_line(error)}") from error
+            raise DatabaseError(f"the database refused the row: {_first_line(error)}") from error
 
     async def revision(self) -> str | None:
         """The schema's revision, None where it was never migrated.
 
         Raises:
-            StorageError: the database is away, or the table is missing.
+            DatabaseError: the database is away, or the table is missing.
         """
         try:
             return await self._ask()
@@ -96,7 +96,7 @@ class UsageLog:
             return await self._ask()
         except psycopg.Error as error:
             await self._drop_probe()
-            raise StorageError(f"database: {_first_line(error)}") from error
+            raise DatabaseError(f"database: {_first_line(error)}") from error
 
     async def _ask(self) -> str | None:
         if self._probe is None:
@@ -107,7 +107,7 @@ class UsageLog:
             "SELECT to_regclass('voice_usage_logs')::text, to_regclass('alembic_version')::text"
         )
         if tables[0] is None:
-            raise StorageError("database: the table voice_usage_logs is missing")
+            raise DatabaseError("database: the table voice_usage_logs is missing")
         if tables[1] is None:
             return None
         return (await self._one("SELECT (SELECT version_num FROM alembic_version LIMIT 1)"))[0]

@@ -85,6 +85,12 @@ class StorageError(VoiceError):
     code = "storage_unavailable"
 
 
+class DatabaseError(StorageError):
+    """The database gave no connection, or refused the row."""
+
+    code = "database_unavailable"
+
+
 class ShuttingDownError(VoiceError):
     """The process was told to stop while the request was under way."""
 
