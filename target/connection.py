@@ -8,6 +8,7 @@ one method gives the exact command line of each backend (sudo, user, port, ident
 import atexit
 import contextlib
 import functools
+import hashlib
 import os
 import re
 import shlex
@@ -60,7 +61,10 @@ class Done(msgspec.Struct, frozen=True):
 
 def check_url(url: str) -> None:
     """Whether a host's URL can be used, without connecting. Raises TargetError saying what to write instead."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise TargetError(f"host {_shown(url)}: not a URL ({error}); {_FORMS}") from None
     if "://" not in url or parts.scheme not in _OPTIONS:
         raise TargetError(f"host {_shown(url)}: unknown kind of host; {_FORMS}")
     for option in parse_qs(parts.query, keep_blank_values=True):
@@ -126,6 +130,7 @@ class Connection:
         check_url(url)
         self.url = url
         self.kind = urlsplit(url).scheme
+        self.place = url.partition("?")[0]
 
     @functools.cached_property
     def _backend(self) -> Any:
@@ -133,7 +138,9 @@ class Connection:
 
         shared: dict[str, str] = {}
         if self.kind == "ssh":
-            shared = {"ssh_extra_args": _SSH_ARGS, "controlpath": f"{_control_folder()}/%%C"}
+            # One shared connection a URL: ssh's own %C would also share it among other keys and configurations.
+            name = hashlib.sha256(self.url.encode()).hexdigest()[:16]
+            shared = {"ssh_extra_args": _SSH_ARGS, "controlpath": f"{_control_folder()}/{name}"}
         backend = get_backend(self.url, **shared)
 
         def line_only(template: str, *args: str) -> Any:
@@ -161,7 +168,7 @@ class Connection:
         argv = self.argv(["timeout", "-k", f"{_KILL_AFTER_S:g}", f"{timeout_s:.3f}", *words])
         done = self._run_here(argv, stdin, timeout_s, shown=words)
         if done.status in (124, 137) and done.seconds >= timeout_s:
-            raise HostError(f"{self.url}: {_command(words)}: killed, not finished within {timeout_s:g} s")
+            raise HostError(f"{self.place}: {_command(words)}: killed, not finished within {timeout_s:g} s")
         self._refuse_failed_way(done)
         return done
 
@@ -180,7 +187,7 @@ class Connection:
                 f"{self.url}: no program {argv[0]!r} on this machine; install it, or name another host"
             ) from None
         except (OSError, ValueError) as error:
-            raise HostError(f"{self.url}: cannot run {_command(shown)}: {error}") from None
+            raise HostError(f"{self.place}: cannot run {_command(shown)}: {error}") from None
         with process:
             try:
                 guard_s = timeout_s + _KILL_AFTER_S + _GRACE_S + (_CONNECT_S if self.kind == "ssh" else 0)
@@ -207,11 +214,10 @@ class Connection:
         elif self._backend.sudo and done.status and done.stderr.startswith(b"sudo: "):
             said = _last_line(done.stderr)
         if said is not None:
-            raise HostError(f"{self.url}: cannot be reached: {said.rstrip('.')}; {self._next()}")
+            raise HostError(f"{self.place}: cannot be reached: {said.rstrip('.')}; {self._next()}")
 
     def _next(self) -> str:
-        place = urlsplit(self.url).netloc
-        return _NEXT[self.kind].format(place=f"ssh://{place}")
+        return _NEXT[self.kind].format(place=self.place)
 
 
 def _kill_all(process: subprocess.Popen[bytes]) -> None:

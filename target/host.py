@@ -78,7 +78,7 @@ class Host:
         )
         if done.status == scripts.NO_FOLDER and done.stderr.startswith(scripts.NO_FOLDER_SAYS):
             raise HostError(
-                f"{self.url}: cannot enter the folder {cwd!r}; check the path and the permissions"
+                f"{self._connection.place}: cannot enter the folder {cwd!r}; check the path and the permissions"
             )
         return _ran(done)
 
@@ -91,7 +91,9 @@ class Host:
         ran = self.run(argv, timeout_s=timeout_s, cwd=cwd)
         if not ran.ok:
             last = " / ".join((ran.stderr.strip() or ran.stdout.strip()).splitlines()[-3:])
-            raise HostError(f"{self.url}: {shlex.join(argv)}: status {ran.status}: {last or 'no output'}")
+            raise HostError(
+                f"{self._connection.place}: {shlex.join(argv)}: status {ran.status}: {last or 'no output'}"
+            )
         return ran.stdout
 
     def facts(self, path: str) -> FileFacts | None:
@@ -119,7 +121,7 @@ class Host:
         content = self._do(scripts.READ, "read", path, str(limit + 1)).stdout
         if len(content) > limit:
             raise HostError(
-                f"{self.url}: {path!r} is larger than the {limit} bytes that are expected there at most"
+                f"{self._connection.place}: {path!r} is larger than the {limit} bytes that are expected there at most"
             )
         return content
 
@@ -142,7 +144,9 @@ class Host:
         A torn last line, from a crash or a full disk, is ended first: the new line always stands alone.
         """
         if "\n" in line or "\0" in line:
-            raise HostError(f"{self.url}: cannot append to {path!r}: a line holds no newline and no NUL")
+            raise HostError(
+                f"{self._connection.place}: cannot append to {path!r}: a line holds no newline and no NUL"
+            )
         self._do(scripts.APPEND, "append to", path, stdin=line.encode() + b"\n")
 
     def make_folder(self, path: str, *, mode: int = 0o700) -> None:
@@ -186,12 +190,14 @@ class Host:
         # A user without a name in /etc/passwd is known by number.
         ran = self.shell('user=$(id -un 2>/dev/null) || user=$(id -u); printf "%s@%s" "$user" "$(uname -n)"')
         if not ran.ok:
-            raise HostError(f"{self.url}: cannot tell who and where this is: {ran.stderr.strip()}")
+            raise HostError(
+                f"{self._connection.place}: cannot tell who and where this is: {ran.stderr.strip()}"
+            )
         return ran.stdout
 
     def _script(self, script: str, path: str, *args: str, stdin: bytes = b"") -> Done:
         if not path:
-            raise HostError(f"{self.url}: a path is empty; check the paths in the target file")
+            raise HostError(f"{self._connection.place}: a path is empty; check the paths in the target file")
         path = path.rstrip("/") or "/"
         words = ["env", "LC_ALL=C", "sh", "-c", script, "sh", path, *args]
         return self._connection.carry_out(words, timeout_s=_FILES_S, stdin=stdin)
@@ -205,7 +211,7 @@ class Host:
         said = done.stderr.decode("utf-8", "replace").strip()
         why = said.splitlines()[-1] if said else f"status {done.status}"
         then = next((f"; {then}" for sign, then in _NEXT.items() if sign in why), "")
-        raise HostError(f"{self.url}: cannot {doing} {path!r}: {why}{then}")
+        raise HostError(f"{self._connection.place}: cannot {doing} {path!r}: {why}{then}")
 
 
 def _ran(done: Done) -> Ran:
