@@ -5,6 +5,7 @@ from typing import Protocol
 import msgspec
 
 from target.description import Target
+from target.errors import ApiError
 from target.host import Host
 
 
@@ -95,10 +96,94 @@ class VoiceApi(Protocol):
 
 
 def health_of(answer: Answer) -> Health:
-    """Decode a `/health` answer. Raises ApiError naming what is wrong: not JSON (HTML: "is this the right URL?"), no `system_status`."""
-    raise NotImplementedError
+    """Decode a `/health` answer. Raises ApiError naming what is wrong: HTML, not JSON, no `system_status`."""
+    told = _json_of(answer)
+    status = _text(told, "system_status", "/health")
+    if status is None:
+        keys = ", ".join(sorted(map(str, told))[:8]) or "nothing"
+        raise ApiError(f"/health answers {answer.status} with JSON but no system_status (it has: {keys})")
+    listed = told.get("providers")
+    if not isinstance(listed, dict | None):
+        raise ApiError(f"/health: providers must map names to their state, not be {_kind(listed)}")
+    known = {*Health.__struct_fields__} - {"more"}
+    return Health(
+        system_status=status,
+        version=_text(told, "version", "/health"),
+        revision=_text(told, "revision", "/health"),
+        started_at=_text(told, "started_at", "/health"),
+        providers={name: _provider(name, state) for name, state in (listed or {}).items()},
+        more={name: value for name, value in told.items() if name not in known},
+    )
 
 
 def open_api(target: Target, host: Host) -> VoiceApi:
     """The client of the target's flavour. `host` is where a `python` worker runs."""
-    raise NotImplementedError
+    if target.api.flavour == "python":
+        from target.python_worker import PythonWorker
+
+        return PythonWorker(target, host)
+    from target.openai_audio import OpenAiAudio
+
+    return OpenAiAudio(target)
+
+
+def _json_of(answer: Answer) -> dict[str, object]:
+    seen = f"/health answers {answer.status}"
+    if 300 <= answer.status < 400:
+        place = answer.headers.get("location", "elsewhere")
+        raise ApiError(f"{seen}, a redirect to {place}: name that in api.url or api.paths.health")
+    body = answer.body.lstrip()
+    if body[:1] == b"<" or "html" in answer.headers.get("content-type", "").lower():
+        raise ApiError(f"{seen} with HTML, not /health JSON: is api.url the service itself?")
+    try:
+        told = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        shown = repr(answer.text(60)) if body else "nothing"
+        raise ApiError(f"{seen} with {shown}, not JSON: is api.url the service itself?") from None
+    if not isinstance(told, dict):
+        raise ApiError(f"{seen} with {_kind(told)}, not a JSON object: is api.url the service itself?")
+    return told
+
+
+def _provider(name: str, state: object) -> ProviderHealth:
+    if isinstance(state, str):
+        return ProviderHealth(status=state)
+    if not isinstance(state, dict):
+        raise ApiError(f"/health: providers.{name} must be an object, not {_kind(state)}")
+    place = f"/health: providers.{name}"
+    return ProviderHealth(
+        status=_text(state, "status", place),
+        response_time=_number(state, "response_time", place),
+        success_rate=_number(state, "success_rate", place),
+        last_error=_text(state, "last_error", place),
+    )
+
+
+def _text(where: dict[str, object], name: str, place: str) -> str | None:
+    value = where.get(name)
+    if not isinstance(value, str | None):
+        raise ApiError(f"{place}: {name} must be text, not {_kind(value)}")
+    return value
+
+
+def _number(where: dict[str, object], name: str, place: str) -> float | None:
+    value = where.get(name)
+    if isinstance(value, bool) or not isinstance(value, int | float | None):
+        raise ApiError(f"{place}: {name} must be a number, not {_kind(value)}")
+    return value
+
+
+def _kind(value: object) -> str:
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "true or false"
+        case int() | float():
+            return "a number"
+        case str():
+            return "text"
+        case list():
+            return "a list"
+        case _:
+            return "an object"
