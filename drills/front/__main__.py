@@ -1,0 +1,46 @@
+"""`python -m drills.front`: the proxy as a process."""
+
+import argparse
+import asyncio
+import contextlib
+import signal
+from pathlib import Path
+
+import msgspec
+
+from drills.front.behaviour import Knowledge
+from drills.front.proxy import ControlPort, Proxy
+from drills.front.wire import MAX_HEAD
+
+_HOST = "127.0.0.1"
+
+
+async def run(port: int, service_port: int, control_port: int, knowledge: Knowledge) -> None:
+    """Serve until SIGTERM or SIGINT. Raises OSError when a port is taken."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    proxy = Proxy(_HOST, service_port, knowledge)
+    control = ControlPort(proxy, knowledge.token)
+    async with contextlib.AsyncExitStack() as servers:
+        for serve, at in ((proxy.serve, port), (control.serve, control_port)):
+            server = await asyncio.start_server(serve, _HOST, at, limit=MAX_HEAD, backlog=512)
+            servers.callback(server.close)
+        print(f"front on {_HOST}:{port}, control on {control_port}, service on {service_port}", flush=True)
+        await stop.wait()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m drills.front", description=__doc__)
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--service-port", type=int, required=True)
+    parser.add_argument("--control-port", type=int, required=True)
+    parser.add_argument("--knowledge", type=Path, required=True, help="JSON file with token and secret")
+    given = parser.parse_args()
+    knowledge = msgspec.json.decode(given.knowledge.read_bytes(), type=Knowledge)
+    asyncio.run(run(given.port, given.service_port, given.control_port, knowledge))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,32 @@
+"""What the front can be told to do wrong."""
+
+import msgspec
+
+
+class Behaviour(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How the front misbehaves; as it is made here it passes everything on as it came.
+
+    `error_every`: every n-th request is answered 500. `admit_everyone`: a request without the token is given it.
+    `health_secret`, `error_secret`: a secret of the deployment stands in `/health`, in error bodies.
+    `health_version`: the version that `/health` names. `health_delay_s`: seconds that `/health` takes longer.
+    `health_green`: `/health` claims that all is well. `metrics_gone`: `/metrics` is 404.
+    """
+
+    error_every: int | None = None
+    admit_everyone: bool = False
+    health_secret: bool = False
+    error_secret: bool = False
+    health_version: str | None = None
+    health_delay_s: float | None = None
+    health_green: bool = False
+    metrics_gone: bool = False
+
+
+class Knowledge(msgspec.Struct, frozen=True):
+    """What the front has to know of the deployment to give it away: its bearer token and one other secret."""
+
+    token: str
+    secret: str
+
+    def __repr__(self) -> str:
+        return "Knowledge(••••)"

