@@ -11,7 +11,7 @@ from target.errors import TargetError
 T = TypeVar("T")
 
 
-class BudgetSpent(TargetError):  # noqa: N818  (an end that was agreed on, not a mishap)
+class BudgetSpent(TargetError):
     """The budget of the target does not allow another request."""
 
 

@@ -69,6 +69,15 @@ class DataFacts:
         """The rows that this run's own requests wrote."""
         return [row for row in log.rows if row.id > newest_before and row.mark == self.target.mark]
 
+    async def hashes(self, keys: list[str]) -> dict[str, str | None]:
+        """SHA-256 of objects as they are now, None for one that is gone."""
+        return await asyncio.to_thread(self._hashes, keys)
+
+    def _hashes(self, keys: list[str]) -> dict[str, str | None]:
+        store = self._store()
+        with ThreadPoolExecutor(_READERS, thread_name_prefix="read-back") as pool:
+            return dict(zip(keys, pool.map(store.sha256, keys), strict=True))
+
     def _newest(self) -> int:
         rows = self._with_log(lambda log: log.rows(limit=1))
         return rows[-1].id if rows else 0
@@ -120,13 +129,8 @@ class DataFacts:
         return await asyncio.to_thread(self._read_back, chosen)
 
     def _read_back(self, rows: list[UsageRow]) -> list[Content]:
-        store = self._store()
-
-        def read(row: UsageRow) -> Content:
-            return Content(row, store.sha256(row.audio_key or ""))
-
-        with ThreadPoolExecutor(_READERS, thread_name_prefix="read-back") as pool:
-            return list(pool.map(read, rows))
+        found = self._hashes([row.audio_key for row in rows if row.audio_key is not None])
+        return [Content(row, found[row.audio_key]) for row in rows if row.audio_key is not None]
 
     def _store(self) -> ObjectStore:
         if self.target.objects is None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import msgspec
 
@@ -12,13 +12,14 @@ from target.description import Target
 from target.environment import read
 from target.errors import HostError, TargetError
 from target.host import FileFacts, Host
-from target.record import CodeRecord, EnvironmentRecord, Records
+from target.record import CodeRecord, EnvironmentRecord, Record, Records
 from target.service import ServiceStatus, service_of
 
 T = TypeVar("T")
 
 # Change times of every file of the package: a copy that keeps old modification times shows there all the same.
 _CHANGE_TIMES = r"""find "$1" -name __pycache__ -prune -o -type f -exec stat -c '%Z %n' {} +"""
+_LAST_LINES = 20
 _PROCESSES = "cat /proc/[0-9]*/status 2>/dev/null || true"
 
 
@@ -59,7 +60,30 @@ class HostFacts:
         self.code: Part[CodeRecord] = _after(quiet, lambda: capture.code(target, host))
         self.newest_code: Part[tuple[float, str]] = _after(quiet, self._newest_code)
         self.image: Part[str | None] = _after(quiet, self._image)
+        self.all_records: Part[list[Record]] = _after(quiet, records.all)
+        self.why_down: Part[list[str]] = _now(self._why_down)
         self.resident: Part[int | None] = _after(quiet, self._resident)
+
+    def command(self, verb: Literal["start", "stop", "restart", "status"]) -> str:
+        """What one would type on the host."""
+        service = service_of(self.target, self.host)
+        return service.commands(verb) if service is not None else f"{verb} the service"
+
+    async def shows_environment(self) -> bool:
+        """Whether the environment of the process can be seen: not where the program reads its file by itself."""
+        reader = self.target.environment.reader if self.target.environment else "python-dotenv"
+        return reader != "python-dotenv" and await self.process_environment() is not None
+
+    def _why_down(self) -> list[str]:
+        """What controller and log say of a service that does not answer."""
+        try:
+            service = service_of(self.target, self.host)
+            if service is None:
+                return []
+            status, log = service.status(), service.logs(_LAST_LINES).strip().splitlines()
+        except HostError as error:
+            return [str(error)]
+        return [f"{service.name} is {status.state}: {status.detail}", *(log[-1:] if log else [])]
 
     def _status(self) -> ServiceStatus | None:
         service = service_of(self.target, self.host)

@@ -1,0 +1,27 @@
+"""What to do next, as one types it."""
+
+from pathlib import Path
+
+from target.description import Target
+
+RUNBOOK_GIT = "roll the code back (runbook, Level 2: Git-based Rollback)"
+RUNBOOK_FILES = "restore the package folder from its backup (runbook, Level 2: File-level Rollback)"
+RUNBOOK_CONTAINERS = "go back to the previous image (runbook, Level 3: Container-based Rollback)"
+RUNBOOK_VIRTUALENV = "restore the virtualenv from its backup (runbook, Level 3: Virtual Environment Rollback)"
+RUNBOOK_OBJECTS = "restore the files from their backup (runbook, Data Recovery: MinIO Storage Recovery)"
+RUNBOOK_DATABASE = "restore the rows from their backup (runbook, Data Recovery: Database Recovery)"
+RUNBOOK_PROVIDERS = "raise a stable provider (runbook, Level 1: Provider Configuration Rollback)"
+
+
+def command(target: Target, words: str) -> str:
+    """`python -m <words>` for this target, with `--target` where it is not the default file."""
+    source = Path(target.source)
+    if not target.source or source == Path.cwd() / "target.yaml":
+        return f"python -m {words}"
+    near = source.relative_to(Path.cwd()) if source.is_relative_to(Path.cwd()) else source
+    return f"python -m {words} --target {near}"
+
+
+def environment(target: Target) -> str:
+    """Level 1: the previous environment file back in place."""
+    return command(target, "rollback environment")

@@ -1,0 +1,191 @@
+"""What was recorded is still there, rows and audio belong together, and what is written now arrives."""
+
+import pytest
+
+from checks import advice, differences, reconcile
+from checks.observation import Decide
+from checks.surroundings import Surroundings
+from checks.survey import Survey
+from checks.survey_data import MOST_ROWS, Bucket
+from target.description import Target
+from target.record import Record
+
+pytestmark = [pytest.mark.post_rollback, pytest.mark.data]
+
+_NO_BUCKET = "the bucket is not there"
+
+
+def missing(bucket: Bucket, decide: Decide, criterion: str) -> bool:
+    """Note that nothing can be said of a bucket that is not there."""
+    if not bucket.there:
+        decide.unknown(criterion, evidence=_NO_BUCKET, next="mend bucket_exists first")
+    return not bucket.there
+
+
+@pytest.mark.decides("bucket_exists")
+@pytest.mark.needs("objects")
+async def test_bucket(survey: Survey, decide: Decide, target: Target) -> None:
+    assert target.objects is not None
+    bucket = await survey.data.bucket()
+    decide.require(
+        "bucket_exists",
+        [] if bucket.there else [f"{target.objects.endpoint} has no bucket {target.objects.bucket}"],
+        summary=f"{len(bucket.objects)} objects",
+        next=f"create it and {advice.RUNBOOK_OBJECTS}; is it the bucket that the service uses?",
+    )
+
+
+@pytest.mark.decides("objects_match_record")
+@pytest.mark.needs("objects", "record.objects")
+async def test_objects(survey: Survey, decide: Decide, record: Record) -> None:
+    assert record.objects is not None
+    bucket = await survey.data.bucket()
+    if missing(bucket, decide, "objects_match_record"):
+        return
+    compared = differences.objects(record.objects, bucket.objects)
+    hashes = await survey.data.hashes([item.key for item in compared.doubtful])
+    altered = [item.key for item in compared.doubtful if hashes[item.key] != item.sha256]
+    problems = compared.problems
+    if altered:
+        problems.append(
+            f"{len(altered)} of {len(record.objects)} objects altered: {differences.named(altered)}"
+        )
+    decide.require(
+        "objects_match_record",
+        problems,
+        summary=f"{len(record.objects)} objects as recorded",
+        next=advice.RUNBOOK_OBJECTS,
+        n=len(record.objects),
+    )
+
+
+@pytest.mark.decides("table_matches_record")
+@pytest.mark.needs("database", "record.database")
+async def test_table(survey: Survey, decide: Decide, record: Record) -> None:
+    assert record.database is not None
+    facts = await survey.data.table()
+    decide.require(
+        "table_matches_record",
+        differences.table(record.database, facts),
+        summary=f"revision {facts.revision}",
+        next="bring the database to the revision of the recorded version (alembic), after a backup",
+    )
+
+
+@pytest.mark.decides("rows_match_record")
+@pytest.mark.needs("database", "record.database")
+async def test_rows(survey: Survey, decide: Decide, record: Record) -> None:
+    assert record.database is not None
+    days = record.database.rows_per_day
+    decide.require(
+        "rows_match_record",
+        differences.rows(record.database, await survey.data.table()),
+        summary=f"{sum(days.values())} rows of {len(days)} days",
+        next=advice.RUNBOOK_DATABASE,
+        n=len(days),
+    )
+
+
+@pytest.mark.decides("no_duplicate_rows", "sequence_ahead")
+@pytest.mark.needs("database")
+async def test_table_is_sound(survey: Survey, decide: Decide) -> None:
+    facts = await survey.data.table()
+    decide.require(
+        "no_duplicate_rows",
+        [f"{facts.duplicates} rows repeat a request that has its row"] if facts.duplicates else [],
+        summary="no duplicates",
+        next="a restore was run twice: keep the oldest row of each request_id",
+    )
+    if facts.sequence_next is None:
+        decide.unknown(
+            "sequence_ahead",
+            evidence="the sequence of the id cannot be read",
+            next="grant USAGE, SELECT on it",
+        )
+        return
+    behind = facts.sequence_next <= facts.max_id
+    decide.require(
+        "sequence_ahead",
+        [f"it gives {facts.sequence_next} next, but row {facts.max_id} is there: inserts will fail"]
+        if behind
+        else [],
+        summary="",
+        next="SELECT setval(pg_get_serial_sequence('voice_usage_logs', 'id'), (SELECT max(id) FROM voice_usage_logs))",
+    )
+
+
+@pytest.mark.decides("database_writable")
+@pytest.mark.needs("database")
+async def test_database_takes_writes(survey: Survey, decide: Decide) -> None:
+    decide.require(
+        "database_writable",
+        [] if await survey.data.writable() else ["the server is read-only or in recovery"],
+        summary="",
+        next="is this the standby? promote it, or point the service at the primary",
+    )
+
+
+@pytest.mark.decides("rows_have_objects")
+@pytest.mark.needs("database", "objects")
+async def test_rows_have_their_audio(survey: Survey, decide: Decide) -> None:
+    bucket = await survey.data.bucket()
+    if missing(bucket, decide, "rows_have_objects"):
+        return
+    log, contents = await survey.data.log(), await survey.data.contents()
+    gone = reconcile.missing_audio(log.rows, bucket.objects)
+    problems = [f"{len(gone)} rows without their audio, for example {gone[-1].audio_key}"] if gone else []
+    problems += reconcile.wrong_size(log.rows, bucket.objects) + reconcile.wrong_content(contents)
+    scope = "" if log.complete else f" (the newest {MOST_ROWS})"
+    decide.require(
+        "rows_have_objects",
+        problems,
+        summary=f"{len(log.rows)} rows{scope}, {len(contents)} recordings read back",
+        next=advice.RUNBOOK_OBJECTS,
+        n=len(log.rows),
+    )
+
+
+@pytest.mark.decides("objects_have_rows")
+@pytest.mark.needs("database", "objects")
+async def test_audio_has_its_row(survey: Survey, decide: Decide, surroundings: Surroundings) -> None:
+    bucket = await survey.data.bucket()
+    if missing(bucket, decide, "objects_have_rows"):
+        return
+    log = await survey.data.log()
+    known = {item.key for item in (await surroundings.record()).objects or ()}
+    orphans = reconcile.orphans(log.rows, bucket.objects, known, complete=log.complete)
+    decide.require(
+        "objects_have_rows",
+        [f"{len(orphans)} recordings without a row, for example {orphans[0].key}"] if orphans else [],
+        summary="",
+        next=advice.RUNBOOK_DATABASE,
+        n=len(bucket.objects),
+    )
+
+
+@pytest.mark.decides("writes_recorded")
+@pytest.mark.needs("database.mark_column", "api.headers.mark")
+async def test_what_is_written_arrives(survey: Survey, decide: Decide, target: Target) -> None:
+    before, log = await survey.data.newest_before(), await survey.data.log()
+    written, own = survey.asking.written, survey.data.own(log, before)
+    problems = []
+    if not written:
+        decide.unknown(
+            "writes_recorded", evidence="the service acknowledged no request", next="mend tts_success_rate"
+        )
+        return
+    if len(own) < len(written):
+        problems.append(f"{len(written) - len(own)} of {len(written)} acknowledged requests have no row")
+    if target.objects is not None:
+        bucket = await survey.data.bucket()
+        kept = sum(row.audio_key in bucket.objects for row in own)
+        spoken = sum(sample.operation == "tts" for sample in written)
+        if kept < spoken:
+            problems.append(f"{spoken - kept} of {spoken} spoken texts are not in the bucket")
+    decide.require(
+        "writes_recorded",
+        problems,
+        summary=f"{len(own)} of {len(written)} own requests found again",
+        next="see the log of the service for what it could not write",
+        n=len(written),
+    )

@@ -1,0 +1,226 @@
+"""What runs is what was recorded: version, revision, environment, packages, code, image, and nothing mixed."""
+
+import pytest
+
+from checks import advice, differences
+from checks.mixture import belongs_to, mixture
+from checks.observation import Decide
+from checks.plugin import not_applicable
+from checks.survey import Survey
+from target.description import Target
+from target.record import Record
+
+pytestmark = [pytest.mark.post_rollback, pytest.mark.deployment]
+
+# The kernel tells the start of a process to a hundredth, the boot time that it is counted from to a second.
+_CLOCK_S = 1.0
+
+
+@pytest.mark.decides("version_matches_record")
+@pytest.mark.needs("record.version")
+async def test_version(survey: Survey, decide: Decide, record: Record) -> None:
+    version = (await survey.alive()).version
+    decide.require(
+        "version_matches_record",
+        [] if version == record.version else [f"serves {version or 'no version'}, recorded {record.version}"],
+        summary=f"serves {version}",
+        next=advice.RUNBOOK_GIT,
+    )
+
+
+@pytest.mark.decides("revision_matches_record")
+@pytest.mark.needs("record.revision")
+async def test_revision(survey: Survey, decide: Decide, record: Record) -> None:
+    served, recorded = (await survey.alive()).revision or "", record.revision or ""
+    decide.require(
+        "revision_matches_record",
+        []
+        if differences.same_revision(served, recorded)
+        else [f"serves {served or 'none'}, recorded {recorded}"],
+        summary=served[:7],
+        next=advice.RUNBOOK_GIT,
+    )
+
+
+@pytest.mark.decides("environment_matches_record")
+@pytest.mark.needs("environment", "record.environment")
+async def test_environment(survey: Survey, decide: Decide, target: Target, record: Record) -> None:
+    assert record.environment is not None
+    await survey.ready()
+    current = await survey.host.environment()
+    decide.require(
+        "environment_matches_record",
+        differences.lines(current.values, record.environment.values, "variables"),
+        summary=f"{len(current.values)} variables as recorded",
+        next=advice.environment(target),
+        n=len(current.values),
+    )
+
+
+@pytest.mark.decides("process_runs_current_environment")
+@pytest.mark.needs("environment", "service")
+async def test_process_environment(survey: Survey, decide: Decide) -> None:
+    file = await survey.host.environment_file()
+    status = await survey.host.status()
+    if status is None or status.started_at is None:
+        decide.unknown(
+            "process_runs_current_environment",
+            evidence=f"the start time of the process is not known: {status.detail if status else 'no service'}",
+            next="see whether the service runs",
+        )
+        return
+    problems = []
+    stale = file.changed > status.started_at + _CLOCK_S
+    if await survey.host.shows_environment():
+        variables, process = await survey.host.variables(), await survey.host.process_environment() or {}
+        wrong = sorted(name for name, value in variables.items() if process.get(name) != value)
+        if wrong:
+            problems.append(
+                f"{len(wrong)} variables of the process differ from the file: {differences.named(wrong)}"
+            )
+    elif stale:
+        problems.append(
+            f"{file.path} was changed at {differences.clock(file.changed)}, "
+            f"the process is older: started {differences.clock(status.started_at)}"
+        )
+    decide.require(
+        "process_runs_current_environment",
+        problems,
+        summary=f"process started {differences.clock(status.started_at)}",
+        next=survey.host.command("restart"),
+    )
+
+
+@pytest.mark.decides("packages_match_record")
+@pytest.mark.needs("virtualenv", "record.packages")
+async def test_packages(survey: Survey, decide: Decide, record: Record) -> None:
+    assert record.packages is not None
+    python, packages = await survey.host.packages()
+    problems = differences.versions(packages, record.packages)
+    if record.python is not None and python != record.python:
+        problems.insert(0, f"Python is {python}, recorded {record.python}")
+    decide.require(
+        "packages_match_record",
+        problems,
+        summary=f"{len(packages)} packages",
+        next=advice.RUNBOOK_VIRTUALENV,
+        n=len(packages),
+    )
+
+
+@pytest.mark.decides("code_matches_record")
+@pytest.mark.needs("code", "record.code")
+async def test_code(survey: Survey, decide: Decide, record: Record) -> None:
+    assert record.code is not None
+    code = await survey.host.code()
+    problems = differences.lines(code.files, record.code.files, "files")
+    if not problems and code.tree_sha256 != record.code.tree_sha256:
+        problems.append("modes of files differ")
+    decide.require(
+        "code_matches_record",
+        problems,
+        summary=f"{len(code.files)} files as recorded",
+        next=advice.RUNBOOK_FILES,
+        n=len(code.files),
+    )
+
+
+@pytest.mark.decides("process_runs_current_code")
+@pytest.mark.needs("code", "service")
+async def test_process_code(survey: Survey, decide: Decide) -> None:
+    changed, path = await survey.host.newest_code()
+    status = await survey.host.status()
+    if status is None or status.started_at is None:
+        decide.unknown(
+            "process_runs_current_code",
+            evidence=f"the start time of the process is not known: {status.detail if status else 'no service'}",
+            next="see whether the service runs",
+        )
+        return
+    problems = []
+    if changed > status.started_at + _CLOCK_S:
+        problems.append(
+            f"{path} was changed at {differences.clock(changed)}, "
+            f"the process is older: started {differences.clock(status.started_at)}"
+        )
+    decide.require("process_runs_current_code", problems, summary="", next=survey.host.command("restart"))
+
+
+@pytest.mark.decides("image_matches_record")
+@pytest.mark.needs("service.compose", "record.image_digest")
+async def test_image(survey: Survey, decide: Decide, record: Record) -> None:
+    digest = await survey.host.image()
+    decide.require(
+        "image_matches_record",
+        []
+        if digest == record.image_digest
+        else [f"runs {digest or 'no image'}, recorded {record.image_digest}"],
+        summary=f"image {(digest or '')[:19]}",
+        next=advice.RUNBOOK_CONTAINERS,
+    )
+
+
+@pytest.mark.decides("no_crash_loop")
+async def test_it_stays_up(survey: Survey, decide: Decide, target: Target) -> None:
+    before, after = await survey.alive(), await survey.health_after()
+    problems = []
+    if before.started_at != after.started_at:
+        problems.append(f"/health: started {before.started_at}, then {after.started_at}")
+    if target.service is not None:
+        first, last = await survey.host.status(), await survey.host.status_after()
+        if (
+            first is not None
+            and last is not None
+            and (first.pid, first.started_at) != (last.pid, last.started_at)
+        ):
+            problems.append(f"process {first.pid}, then {last.pid}: {last.detail}")
+    decide.require(
+        "no_crash_loop",
+        [f"it restarted while it was being checked; {problem}" for problem in problems],
+        summary="",
+        next="read the log of the service for why it stops",
+    )
+
+
+@pytest.mark.decides("nothing_mixed")
+@pytest.mark.needs("record.version")
+async def test_nothing_is_mixed(survey: Survey, decide: Decide, target: Target) -> None:
+    host, health = survey.host, await survey.alive()
+    parts = belongs_to(
+        await host.all_records(),
+        version=health.version,
+        code=(await host.code()).tree_sha256 if target.code else None,
+        environment=(await host.environment()).values if target.environment else None,
+        packages=(await host.packages())[1] if target.virtualenv else None,
+    )
+    mixed = mixture(parts)
+    decide.require(
+        "nothing_mixed",
+        [mixed] if mixed else [],
+        summary="",
+        next="finish the rollback: all of these must belong to one version",
+    )
+
+
+@pytest.mark.decides("hosts_agree")
+async def test_hosts(survey: Survey, decide: Decide, target: Target, request: pytest.FixtureRequest) -> None:
+    if len(target.hosts) < 2:
+        not_applicable(request.node, "the target names one host")
+    await survey.quiet()
+    first, *others = survey.on_hosts
+    problems = []
+    for other in others:
+        if target.code and (await first.code()).tree_sha256 != (await other.code()).tree_sha256:
+            problems.append(f"{other.host.url} has other code than {first.host.url}")
+        if target.virtualenv and await first.packages() != await other.packages():
+            problems.append(f"{other.host.url} has other packages than {first.host.url}")
+        if target.service and await first.image() != await other.image():
+            problems.append(f"{other.host.url} runs another image than {first.host.url}")
+        if target.environment and await first.variables() != await other.variables():
+            problems.append(f"{other.host.url} has another environment than {first.host.url}")
+    decide.require(
+        "hosts_agree",
+        problems,
+        summary=f"{len(target.hosts)} hosts alike",
+        next="roll the other host back as well",
+    )

@@ -1,0 +1,111 @@
+"""Is it there, does it answer fast and without errors, are its components well, is its memory in bounds?"""
+
+import pytest
+
+from checks import advice, exposition
+from checks.observation import Decide
+from checks.plugin import not_applicable
+from checks.survey import Survey
+from target.api import Health
+from target.description import Target
+
+pytestmark = [pytest.mark.post_rollback, pytest.mark.health]
+
+_WELL = {"healthy", "ok", "up", "pass", "passing", "operational", "available"}
+
+
+@pytest.mark.decides("service_ready")
+async def test_the_service_answers(survey: Survey, decide: Decide, target: Target) -> None:
+    readiness = await survey.ready()
+    if readiness.health is not None:
+        decide.passed("service_ready", True, summary=f"ready after {readiness.seconds * 1000:.0f} ms")
+        return
+    decide.failed(
+        "service_ready",
+        False,
+        evidence="\n".join([readiness.why, *await survey.host.why_down()]),
+        next=advice.environment(target) if target.environment else "start the service and read its log",
+    )
+
+
+@pytest.mark.decides("endpoint_response_time", "error_rate")
+async def test_the_health_endpoint(survey: Survey, decide: Decide) -> None:
+    probes = await survey.probes()
+    first = next((probe for probe in probes.failures), None)
+    stopped = f"sampling stopped: {probes.stopped}" if probes.stopped else ""
+    decide.rate(
+        "error_rate",
+        failures=len(probes.failures),
+        n=len(probes.samples),
+        evidence="; ".join(
+            part
+            for part in (
+                f"{len(probes.failures)} errors in {len(probes.samples)} probes",
+                f"for example {first.trouble}" if first else "",
+                stopped,
+            )
+            if part
+        ),
+        next="read the log of the service: it answers some probes with errors",
+    )
+    decide.quantile(
+        "endpoint_response_time",
+        0.95,
+        [probe.seconds for probe in probes.samples],
+        evidence=stopped,
+        next="look at the load of the host and at what `/health` waits for",
+    )
+
+
+@pytest.mark.decides("components_healthy")
+async def test_every_component_is_healthy(survey: Survey, decide: Decide, target: Target) -> None:
+    health = await survey.health_after()
+    decide.require(
+        "components_healthy",
+        unwell(health),
+        summary=f"system {health.system_status}",
+        next=f"mend what is named; {advice.environment(target)} when its address or password was changed"
+        if target.environment
+        else "mend what is named",
+    )
+
+
+@pytest.mark.decides("memory_usage")
+async def test_memory(survey: Survey, decide: Decide, target: Target, request: pytest.FixtureRequest) -> None:
+    await survey.alive()
+    resident = await survey.host.resident() if target.service else None
+    whose = "the process and its children"
+    if resident is None:
+        answer = (await survey.metrics_after()).answer
+        if answer is None or not answer.ok:
+            not_applicable(request.node, "neither `service` in the target file nor /metrics tells its memory")
+            return
+        exposed = exposition.parse(answer.text(len(answer.body))).value("process_resident_memory_bytes")
+        resident, whose = (None if exposed is None else int(exposed)), "as /metrics says"
+    if resident is None:
+        not_applicable(request.node, "neither `service` nor process_resident_memory_bytes tells its memory")
+        return
+    decide.value(
+        "memory_usage",
+        float(resident),
+        evidence=f"{resident / 1e6:.0f} MB ({whose})",
+        next="restart the service and watch whether it grows again",
+    )
+
+
+def unwell(health: Health) -> list[str]:
+    """A line for each component that is not well; providers are judged by asking them, not by what is said here."""
+    problems = []
+    components = health.more.get("components", {})
+    for name, component in (components if isinstance(components, dict) else {}).items():
+        status = component.get("status") if isinstance(component, dict) else component
+        if isinstance(status, str) and status.lower() not in _WELL:
+            error = component.get("error") if isinstance(component, dict) else None
+            problems.append(f"{name} is {status}{f': {error}' if error else ''}")
+    troubled = any(
+        provider.status is not None and provider.status.lower() not in _WELL
+        for provider in health.providers.values()
+    )
+    if health.system_status.lower() not in _WELL and not problems and not troubled:
+        problems.append(f"the system says that it is {health.system_status}")
+    return problems
