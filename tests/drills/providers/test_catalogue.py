@@ -6,7 +6,7 @@ import pytest
 
 from drills.providers import catalogue, oggpages
 from drills.providers.catalogue import FOLDER, PROVIDERS, audio, find, other, phrases
-from drills.providers.recognise import Recogniser, is_silent
+from drills.providers.recognise import is_silent
 from drills.providers.render import CHECKS, Sample
 from drills.providers.sound import UnreadableSoundError, decode, decode_pcm, encode, resample
 
@@ -57,13 +57,12 @@ def test_an_unknown_phrase_has_no_audio():
         audio("openai", "ru-nothing")
 
 
-def test_the_checks_own_speech_is_complete_and_recognised():
+def test_the_checks_own_speech_is_complete_and_recognised(recogniser):
     samples = msgspec.yaml.decode((CHECKS / "speech.yaml").read_bytes(), type=list[Sample])
     assert {file.name for file in Path(CHECKS).iterdir()} == {s.file for s in samples} | {"speech.yaml"}
     assert {s.codec for s in samples} == {"wav", "flac", "ogg", "mp3"}
     assert [s.language for s in samples].count("ru") == [s.language for s in samples].count("en") == 6
     assert {s.text for s in samples} >= set(RUNBOOK)
-    recogniser = Recogniser()
     for sample in samples:
         clip = decode((CHECKS / sample.file).read_bytes())
         assert recogniser.transcribe(clip, sample.language) == sample.text

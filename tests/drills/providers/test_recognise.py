@@ -21,11 +21,6 @@ WAYS = [
 ]
 
 
-@pytest.fixture(scope="module")
-def recogniser() -> Recogniser:
-    return Recogniser()
-
-
 def worn(
     clip: Clip, codec: str, rate: int, *, gain: float = 1.0, noisy: bool = False, pad: float = 0
 ) -> Clip:
