@@ -1,0 +1,139 @@
+"""`python -m rollback`: the command line for the person on call."""
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+import traceback
+from pathlib import Path
+from typing import NoReturn
+
+from rollback import clock
+from rollback.result import EXIT_INTERNAL, EXIT_REFUSED, EXIT_USAGE
+
+_EXIT_CODES = """\
+exit codes:
+  0  done, undone as asked, or nothing to do
+  1  failed, and undone: the state before is back
+  2  interrupted between steps; --resume goes on, --undo goes back
+  3  failed and NOT undone, or an error inside this tool; says what state everything is in
+  4  the command line or the target cannot be used; nothing was changed
+  5  refused; nothing was changed
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(EXIT_USAGE, f"{self.prog}: {message}; {self.prog} --help lists what there is\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    raw = argparse.RawDescriptionHelpFormatter
+    named = _Parser(add_help=False)
+    named.add_argument(
+        "--target",
+        metavar="FILE",
+        default=argparse.SUPPRESS,
+        help="target file; else VOICE_TARGET, else ./target.yaml",
+    )
+    parser = _Parser(
+        prog="python -m rollback",
+        description="Roll a deployment back, and prove it. Without a subcommand: status.",
+        epilog=_EXIT_CODES,
+        formatter_class=raw,
+        parents=[named],
+    )
+    parser.set_defaults(command="status", json=False)
+    commands = parser.add_subparsers(metavar="SUBCOMMAND")
+
+    def add(name: str, about: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(
+            name, help=about, description=about, epilog=_EXIT_CODES, formatter_class=raw, parents=[named]
+        )
+        sub.set_defaults(command=name)
+        return sub
+
+    environment = add("environment", "Level 1: put the previous environment file back, restart, prove")
+    environment.add_argument("--to", metavar="FILE", help="this file instead of the target's previous one")
+    way = environment.add_mutually_exclusive_group()
+    way.add_argument("--resume", action="store_true", help="only go on with an unfinished run")
+    way.add_argument("--undo", action="store_true", help="bring back the state before the last run")
+    environment.add_argument(
+        "--dry-run", action="store_true", help="show the plan with each command, change nothing"
+    )
+    environment.add_argument(
+        "--break-lock", action="store_true", help="break the lock of an operator who is gone"
+    )
+    environment.add_argument(
+        "--yes", action="store_true", help="with --break-lock: even though its process still runs here"
+    )
+    environment.add_argument(
+        "--confirm", metavar="NAME", help="the name of the target, where it is production"
+    )
+    environment.add_argument(
+        "--json", action="store_true", help="the result as JSON on standard output, and nothing else"
+    )
+    record = add("record", "record the known-good facts of what runs now")
+    record.add_argument("--name", metavar="NAME", help="name of the record, instead of its version and time")
+    record.add_argument(
+        "--mark-bad", metavar="WHY", help="mark the record (--name, else the expected one) as bad"
+    )
+    status = add("status", "what runs, whether it is known good, what one can go back to")
+    status.add_argument("--json", action="store_true", help="as JSON, and nothing else")
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; the exit code."""
+    options = _parser().parse_args(arguments)
+    options.target = getattr(options, "target", None)
+
+    # Late, so that --help and a mistyped option answer at once.
+    from rollback import commands, nextstep
+    from rollback.errors import LockLost, Refused
+    from rollback.progress import Progress
+    from target import load
+    from target.errors import TargetError
+    from target.redact import Redactor
+
+    redactor = Redactor()
+    progress = Progress(
+        Path(os.devnull).open("w", encoding="utf-8") if options.json else sys.stdout, redactor
+    )
+    errors = Progress(sys.stderr, redactor)
+    try:
+        path = load.locate(options.target, os.environ, Path.cwd())
+        target = load.load(path, environ=os.environ)
+        redactor.add(load.secrets(target))
+        call = commands.Call(options, target, progress, redactor)
+        return int(getattr(commands, options.command)(call))
+    except KeyboardInterrupt:
+        errors.line("interrupted before anything was changed", "doubt")
+        return 2
+    except TargetError as error:
+        errors.line(nextstep.with_target(str(error), options), "bad")
+        if isinstance(error, LockLost):
+            return EXIT_INTERNAL
+        return EXIT_REFUSED if isinstance(error, Refused) else EXIT_USAGE
+    except Exception as error:  # noqa: BLE001  (a person at 3 a.m. gets one line, the traceback goes to a file)
+        details = _write_details(redactor.text(traceback.format_exc()))
+        errors.line(
+            f"error inside this tool ({type(error).__name__}: {error}); details in {details}; how things stand: "
+            f"{nextstep.with_target('python -m rollback status', options)}",
+            "bad",
+        )
+        return EXIT_INTERNAL
+
+
+def _write_details(text: str) -> str:
+    """Keep a traceback on this machine: the host may be what cannot be reached."""
+    stamp = clock.stamp(time.time())
+    handle, path = tempfile.mkstemp(prefix=f"voice-v2-rollback-{stamp}-", suffix=".txt")
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(text)
+    return path
+
+
+if __name__ == "__main__":
+    sys.exit(main())

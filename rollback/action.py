@@ -1,0 +1,71 @@
+"""An action: one rollback procedure of the runbook, with its level and its steps."""
+
+from abc import ABC, abstractmethod
+from typing import Generic, TypeVar
+
+import msgspec
+
+from rollback.journal import Story
+from rollback.step import Finding, Step
+
+BUDGET_S = {1: 600.0, 2: 1800.0, 3: 3600.0}
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that carrying out, resuming and undoing a run needs; it is in the journal, so it holds no secret."""
+
+
+P = TypeVar("P", bound=Plan)
+
+
+class Survey(msgspec.Struct, Generic[P], frozen=True, kw_only=True):
+    """What was found before anything is changed.
+
+    `goal` are the words of the first line of output, `message` what the lock says. `already` says why there is nothing
+    to do, and is empty otherwise.
+    """
+
+    goal: str
+    message: str
+    plan: P
+    findings: tuple[Finding, ...]
+    already: str = ""
+
+
+class Action(ABC, Generic[P]):
+    """What the engine carries out. `name` is the word of the command line; `level` gives the time budget."""
+
+    name: str
+    level: int
+    plan_type: type[P]
+
+    @abstractmethod
+    def survey(self, stamp: str, last: Story | None) -> Survey[P]:
+        """Look at everything, change nothing. `stamp` is the run's time, for names; `last` the last run that ended.
+
+        Raises Refused, or TargetError when the target does not offer what the action needs.
+        """
+
+    @abstractmethod
+    def seal(self, plan: P) -> P:
+        """The plan with what may only be found out under the lock, since it writes to the state folder."""
+
+    @abstractmethod
+    def steps(self, plan: P) -> tuple[Step, ...]:
+        """The steps, in order."""
+
+    @abstractmethod
+    def check_resume(self, plan: P) -> None:
+        """Whether going on with an unfinished run is safe. Raises Refused: somebody else has changed things since."""
+
+    @abstractmethod
+    def check_undo(self, plan: P) -> list[Finding]:
+        """Whether the run can be taken back. Raises Refused."""
+
+    @abstractmethod
+    def goal_of(self, plan: P) -> str:
+        """The words of the first line of output for a plan from a journal."""
+
+    @abstractmethod
+    def state(self, plan: P) -> list[str]:
+        """Precisely what state everything is in, a line each, for when nothing else is left. Never raises HostError."""

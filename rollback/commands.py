@@ -1,0 +1,159 @@
+"""What each subcommand does: builds the sites of the target's hosts and hands the work to engine, records or status."""
+
+import signal
+import sys
+import threading
+from argparse import Namespace
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+import msgspec
+
+from rollback import nextstep
+from rollback.engine import Engine, Order
+from rollback.environment import EnvironmentAction
+from rollback.errors import Refused
+from rollback.progress import Progress
+from rollback.result import Result
+from rollback.site import Site, site_of
+from target.description import Target
+from target.redact import Redactor
+
+
+class Call(msgspec.Struct, frozen=True):
+    """A call of the command line: parsed options, the target, where progress goes, and the secrets to hide."""
+
+    options: Namespace
+    target: Target
+    progress: Progress
+    redactor: Redactor
+
+    def sites(self) -> list[Site]:
+        """A site for each host."""
+        return [site_of(self.target, url, self.redactor) for url in self.target.hosts]
+
+
+def environment(call: Call) -> int:
+    """Carry out the action on every host in turn; stops at the first that does not end well."""
+    options = call.options
+    order = Order(
+        dry_run=options.dry_run,
+        resume=options.resume,
+        undo=options.undo,
+        break_lock=options.break_lock,
+        surely=options.yes,
+    )
+    stop = _listen_for_stop()
+    asked = _once(lambda: _confirm(call))
+    results: list[Result] = []
+    for site in call.sites():
+        engine = Engine(
+            EnvironmentAction(site, options.to), site, call.progress, confirm=asked, stop=stop.is_set
+        )
+        try:
+            result = engine.carry_out(order)
+        except Refused as error:
+            result = _refused(site, str(error))
+        results.append(result)
+        _conclude(call, engine, result)
+        if result.exit_code:
+            break
+    _tell_hosts(call, results)
+    if options.json:
+        _print_json(call, {"exit_code": results[-1].exit_code, "hosts": results})
+    return results[-1].exit_code
+
+
+def record(call: Call) -> int:
+    """Take a record on every host, or mark one bad."""
+    from rollback import recording
+
+    for site in call.sites():
+        if call.options.mark_bad is not None:
+            recording.mark_bad(site, call.options.name, call.options.mark_bad, call.progress)
+        else:
+            recording.take(site, call.options.name, call.progress)
+    return 0
+
+
+def status(call: Call) -> int:
+    """Tell how every host stands; changes nothing."""
+    from rollback import standing
+
+    found = [standing.look(site) for site in call.sites()]
+    if call.options.json:
+        _print_json(call, {"hosts": found})
+        return 0
+    for one in found:
+        standing.show(one, call.target, call.options, call.progress)
+    return 0
+
+
+def _conclude(call: Call, engine: Engine[Any], result: Result) -> None:
+    """The last lines: how it ended, and what to type now."""
+    progress = call.progress
+    first, *rest = nextstep.conclusion(result, call.options)
+    progress.line(first, nextstep.TONES[result.outcome])
+    if result.outcome == "failed and not undone" and result.run is not None:
+        progress.lines([f"  {text}" for text in engine.state(result.run)])
+    progress.lines(rest)
+
+
+def _refused(site: Site, why: str) -> Result:
+    return Result(host=site.host.url, action="environment", outcome="refused", goal="", why=why)
+
+
+def _tell_hosts(call: Call, results: list[Result]) -> None:
+    hosts = call.target.hosts
+    if len(hosts) < 2:
+        return
+    for result in results:
+        call.progress.line(f"{result.host}: {result.outcome}")
+    left = hosts[len(results) :]
+    if left:
+        call.progress.line(f"not begun: {', '.join(left)}", "doubt")
+
+
+def _confirm(call: Call) -> None:
+    """A production target is named by the person, once. Raises Refused."""
+    name = call.target.name
+    if not call.target.production or call.options.confirm == name:
+        return
+    if call.options.confirm is not None:
+        raise Refused(
+            f"--confirm {call.options.confirm} is not the name of this target, {name}; nothing was changed"
+        )
+    if not sys.stdin.isatty() or call.options.json:
+        raise Refused(f"{name} is production: say so with --confirm {name}; nothing was changed")
+    if call.progress.ask(f"{name} is production. Type its name to go on:") != name:
+        raise Refused(f"not confirmed; nothing was changed on {name}")
+
+
+def _once(ask: Callable[[], None]) -> Callable[[], None]:
+    asked: list[bool] = []
+
+    def confirm() -> None:
+        if not asked:
+            ask()
+            asked.append(True)
+
+    return confirm
+
+
+def _listen_for_stop() -> threading.Event:
+    """Ctrl-C, SIGTERM and a lost terminal stop between steps: what has begun has its own deadline."""
+    stop = threading.Event()
+
+    def stop_soon(_signal: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, stop_soon)
+    return stop
+
+
+def _print_json(call: Call, value: Any) -> None:
+    data = call.redactor.data(msgspec.to_builtins(value))
+    sys.stdout.write(msgspec.json.format(msgspec.json.encode(data)).decode() + "\n")
+    sys.stdout.flush()

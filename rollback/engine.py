@@ -1,0 +1,269 @@
+"""The engine: carries out any action under the lock, with a journal, so that a crash at any point can be mended."""
+
+import os
+import time
+from collections.abc import Callable
+from typing import Generic
+
+import msgspec
+
+from rollback import clock, journal
+from rollback.action import BUDGET_S, Action, P
+from rollback.errors import Refused
+from rollback.journal import Begin, Journal, Journals, Story
+from rollback.leftover import wait_for_earlier
+from rollback.lock import Held, Lock, whoami
+from rollback.progress import Progress
+from rollback.result import Result
+from rollback.site import Site
+from rollback.step import Finding, Step
+from rollback.turn import Finish, Turn, undo_order
+from target.errors import TargetError
+
+
+class Order(msgspec.Struct, frozen=True, kw_only=True):
+    """What the person asked for. Without `resume` and `undo` an unfinished run is resumed, or else a new one begun.
+
+    `surely` lets `break_lock` break even the lock of a process that still runs.
+    """
+
+    dry_run: bool = False
+    resume: bool = False
+    undo: bool = False
+    break_lock: bool = False
+    surely: bool = False
+
+
+class Engine(Generic[P]):
+    """One action on one host.
+
+    `confirm` is asked once, before the first change, and raises Refused to stop; `stop` says whether the person wants
+    it to stop at the next chance (Ctrl-C).
+    """
+
+    def __init__(
+        self,
+        action: Action[P],
+        site: Site,
+        progress: Progress,
+        *,
+        confirm: Callable[[], None] = lambda: None,
+        stop: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self.action = action
+        self.site = site
+        self.progress = progress
+        self.confirm = confirm
+        self.stop = stop
+        self.lock = Lock(site.host, site.state_dir)
+        self.journals = Journals(site.host, site.state_dir, site.redactor)
+        self.budget_s = BUDGET_S[action.level]
+
+    def carry_out(self, order: Order) -> Result:
+        """Do what was asked. Raises Refused with nothing changed, LockLost, TargetError (unusable target)."""
+        held = self.lock.look()
+        note = self.lock.judge(held, break_lock=order.break_lock, surely=order.surely)
+        last = self.journals.newest()
+        if last is not None and last.open and last.begin.action != self.action.name:
+            raise Refused(
+                f"an unfinished run of {last.begin.action} ({last.run}, {last.stands_at}) comes first: "
+                f"python -m rollback {last.begin.action} --resume, or --undo"
+            )
+        if order.undo:
+            return self._take_back(order, held, note, last)
+        if last is not None and last.open:
+            return self._resume(order, held, note, last)
+        if order.resume:
+            raise Refused(f"nothing to resume: {self._ended(last)}")
+        return self._begin(order, held, note, last)
+
+    def state(self, run: str) -> list[str]:
+        """What everything of a run is now, a line each; says so where that cannot be told."""
+        try:
+            story = self.journals.story(run)
+            return [] if story is None else self.action.state(self._plan_of(story))
+        except TargetError as error:
+            return [f"what state things are in cannot be told: {error}"]
+
+    def _begin(self, order: Order, held: Held | None, note: str, last: Story | None) -> Result:
+        started = time.monotonic()
+        known = self.journals.runs()
+        run = self.journals.free_run(self.action.name, self.site.host.now(), known)
+        survey = self.action.survey(run.partition("-")[0], last)
+        self._head(survey.goal, "dry run" if order.dry_run else "")
+        if survey.already:
+            return self._result(Finish("nothing to do", (), survey.already), survey.goal, started)
+        steps = self.action.steps(survey.plan)
+        findings = [*survey.findings, *(finding for step in steps for finding in step.preflight())]
+        self._preflight(findings, note, started)
+        if order.dry_run:
+            return self._show(steps, survey.goal, started)
+        self.confirm()
+        if self.stop():
+            return self._result(
+                Finish("interrupted", (), "stopped before anything was changed"), survey.goal, started
+            )
+        with self.lock.hold(f"{self.action.name}: {survey.message}", held, self._warn) as still_held:
+            if held is not None:
+                self._wait_for_earlier(run)
+            if self.journals.runs() != known:
+                raise Refused(
+                    "another run was begun meanwhile: look at `python -m rollback status`, then run again"
+                )
+            plan = self.action.seal(survey.plan)
+            book = self.journals.open(run)
+            book.append(self._first_line(run, plan, None))
+            finish = self._turn(plan, book, still_held, started).forward({})
+        return self._result(finish, survey.goal, started, run)
+
+    def _resume(self, order: Order, held: Held | None, note: str, last: Story) -> Result:
+        started = time.monotonic()
+        plan = self._plan_of(last)
+        goal = self.action.goal_of(plan)
+        self._head(goal, "dry run" if order.dry_run else "")
+        way = "back to the state before" if last.back else "to its end"
+        torn = f"; {last.torn} line of its journal was cut short by the crash" if last.torn else ""
+        self.progress.entry(
+            "unfinished", f"{last.run} by {last.begin.by}, {last.stands_at}: goes on {way}{torn}"
+        )
+        if note:
+            self.progress.entry("lock", note, tone="doubt")
+        if not last.back:
+            self.action.check_resume(plan)
+        if order.dry_run:
+            return self._show(self.action.steps(plan), goal, started, back=last.back)
+        self.confirm()
+        if self.stop():
+            return self._result(
+                Finish("interrupted", (), "stopped before anything was changed"), goal, started
+            )
+        with self.lock.hold(f"{self.action.name}: resuming {last.run}", held, self._warn) as still_held:
+            self._wait_for_earlier(last.run)
+            book = self.journals.open(last.run)
+            book.append(journal.Resume(at=journal.now(), by=whoami(), pid=os.getpid()))
+            turn = self._turn(plan, book, still_held, started)
+            finish = (
+                turn.back(last.to_undo, asked=last.asked_back) if last.back else turn.forward(last.applied)
+            )
+        return self._result(finish, goal, started, last.run)
+
+    def _take_back(self, order: Order, held: Held | None, note: str, last: Story | None) -> Result:
+        started = time.monotonic()
+        if last is None or (not last.open and (last.ending != "done" or last.begin.undoes is not None)):
+            raise Refused(f"nothing to undo: {self._ended(last)}")
+        plan = self._plan_of(last)
+        goal = f"undo of {last.run} ({self.action.goal_of(plan)})"
+        self._head(goal, "dry run" if order.dry_run else "")
+        self._preflight(self.action.check_undo(plan), note, started)
+        if order.dry_run:
+            return self._show(self.action.steps(plan), goal, started, back=True)
+        self.confirm()
+        if self.stop():
+            return self._result(
+                Finish("interrupted", (), "stopped before anything was changed"), goal, started
+            )
+        with self.lock.hold(f"{self.action.name}: undoing {last.run}", held, self._warn) as still_held:
+            self._wait_for_earlier(last.run)
+            run = last.run
+            if last.open:
+                book = self.journals.open(run)
+                book.append(journal.Turn(at=journal.now(), by=whoami()))
+            else:
+                run = self.journals.free_run(self.action.name, self.site.host.now(), self.journals.runs())
+                book = self.journals.open(run)
+                book.append(self._first_line(run, plan, last.run))
+            begun = last.to_undo if last.open else None
+            finish = self._turn(plan, book, still_held, started).back(begun, asked=True)
+        return self._result(finish, goal, started, run)
+
+    def _plan_of(self, story: Story) -> P:
+        try:
+            return msgspec.convert(story.begin.plan, self.action.plan_type)
+        except msgspec.ValidationError as error:
+            raise Refused(
+                f"{self.journals.path(story.run)}: its plan cannot be understood ({error}): it was written by another "
+                "version of this tool; go on with that version"
+            ) from error
+
+    def _first_line(self, run: str, plan: P, undoes: str | None) -> Begin:
+        return Begin(
+            at=journal.now(),
+            run=run,
+            action=self.action.name,
+            level=self.action.level,
+            budget_s=self.budget_s,
+            target=self.site.target.name,
+            host=self.site.host.url,
+            by=whoami(),
+            pid=os.getpid(),
+            undoes=undoes,
+            plan=msgspec.to_builtins(plan),
+        )
+
+    def _wait_for_earlier(self, run: str) -> None:
+        signs = [run.partition("-")[0], self.lock.folder, self.site.service.commands("restart")]
+        with self.progress.running("earlier run") as report:
+            wait_for_earlier(self.site.host, signs, report)
+
+    def _head(self, goal: str, more: str) -> None:
+        target = self.site.target
+        name = target.name if len(target.hosts) == 1 else f"{target.name} · {self.site.host.url}"
+        words = [name, f"Level {self.action.level}", goal, f"budget {clock.budget(self.budget_s)}", more]
+        self.progress.line(" · ".join(word for word in words if word))
+
+    def _preflight(self, findings: list[Finding], note: str, started: float) -> None:
+        good = [finding.says for finding in findings if not finding.doubt]
+        self.progress.entry(
+            "preflight", f"{len(good)} of {len(findings)} · {' · '.join(good)}", time.monotonic() - started
+        )
+        for finding in findings:
+            if finding.doubt:
+                self.progress.entry("  but", finding.says, tone="doubt")
+        if note:
+            self.progress.entry("  lock", note, tone="doubt")
+
+    def _show(self, steps: tuple[Step, ...], goal: str, started: float, *, back: bool = False) -> Result:
+        """The plan, with each command; nothing is changed."""
+        if back:
+            for step in undo_order(steps):
+                if step.undoes:
+                    self.progress.entry(f"{step.name}, back", step.undoes)
+        else:
+            for number, step in enumerate(steps, 1):
+                first, *more = step.commands
+                self.progress.entry(f"{number} {step.name}", first)
+                for command in more:
+                    self.progress.entry("", command)
+        return self._result(Finish("planned", (), ""), goal, started)
+
+    def _warn(self, text: str) -> None:
+        self.progress.line(text, "doubt")
+
+    @staticmethod
+    def _ended(last: Story | None) -> str:
+        if last is None:
+            return "no action has been run on this host"
+        if last.begin.undoes is not None:
+            return f"the last run, {last.run}, was itself the undo of {last.begin.undoes}"
+        if last.ending == "undone":
+            return f"the last run, {last.run}, was undone already"
+        return f"the last run, {last.run}, was finished"
+
+    def _turn(self, plan: P, book: Journal, still_held: Callable[[], None], started: float) -> Turn[P]:
+        return Turn(
+            self.action, plan, book, self.progress, still_held=still_held, stop=self.stop, started=started
+        )
+
+    def _result(self, finish: Finish, goal: str, started: float, run: str | None = None) -> Result:
+        return Result(
+            host=self.site.host.url,
+            action=self.action.name,
+            outcome=finish.outcome,
+            goal=goal,
+            run=run,
+            journal=None if run is None else self.journals.path(run),
+            steps=finish.steps,
+            seconds=time.monotonic() - started,
+            budget_s=self.budget_s,
+            why=finish.why,
+        )

@@ -1,0 +1,133 @@
+"""The step that proves what now runs: started after the switch, with this environment, serving this version."""
+
+from collections.abc import Callable
+
+from rollback import clock
+from rollback.errors import StepFailed
+from rollback.readiness import WORKS, ask_health, started, started_after
+from rollback.site import Site
+from rollback.step import Course, Finding, Step
+from target.api import Health
+from target.errors import ApiError, HostError
+from target.record import Record
+
+
+class Prove(Step):
+    """`changed()` is when the switch happened (host's clock); `stale()` names variables that are still as before.
+
+    `record` is the one that this state belongs to; with `lenient`, serving another version is told and does not fail.
+    """
+
+    name = "prove"
+    settles = True
+
+    def __init__(
+        self,
+        site: Site,
+        changed: Callable[[], float],
+        stale: Callable[[dict[str, str]], list[str]],
+        *,
+        record: str | None,
+        expected_before: str | None,
+        lenient: bool,
+    ) -> None:
+        self.site = site
+        self.changed = changed
+        self.stale = stale
+        self.record = record
+        self.expected_before = expected_before
+        self.lenient = lenient
+        self._proven = ""
+
+    @property
+    def commands(self) -> tuple[str, ...]:
+        expects = f", and expect the record {self.record} from now on" if self.record else ""
+        return (f"{self.site.service.commands('status')}; compare process, environment and version{expects}",)
+
+    @property
+    def undoes(self) -> str:
+        if self.record and self.expected_before and self.record != self.expected_before:
+            return f"expect the record {self.expected_before} again"
+        return ""
+
+    def preflight(self) -> list[Finding]:
+        return []
+
+    def apply(self, _: Course, /) -> None:
+        self._proven = self.verify()
+        if self.record is not None:
+            self.site.records.expect(self.record)
+
+    def verify(self) -> str:
+        if self._proven:
+            return self._proven
+        status = self.site.service.status()
+        changed = self.changed()
+        if not started_after(status, changed):
+            raise StepFailed(
+                f"what runs is older than the switch at {clock.second(changed)}: {started(status)}; it still has what "
+                "was there before"
+            )
+        said = [f"{started(status)}, after the switch", self._environment(), self._version(self._health())]
+        return " · ".join(text for text in said if text)
+
+    def undo(self, _: Course, /) -> str:
+        if self.expected_before is not None:
+            self.site.records.expect(self.expected_before)
+        return f"{self.expected_before} is the expected record again"
+
+    def _health(self) -> Health:
+        try:
+            health = ask_health(self.site)
+        except ApiError as error:
+            raise StepFailed(f"the service was ready, and now: {error}") from error
+        if health.system_status not in WORKS:
+            raise StepFailed(f"the service was ready, and now /health says {health.system_status!r}")
+        return health
+
+    def _environment(self) -> str:
+        """Where the system shows the environment of the process: it has to be the new one."""
+        control = self.site.target.service
+        if control is None or control.supervisor is not None:
+            return ""  # the program reads the file itself: its start time is the proof
+        try:
+            variables = self.site.service.process_environment()
+        except HostError as error:
+            return f"its environment cannot be seen ({error})"
+        if variables is None:
+            raise StepFailed(f"{self.site.service.name} stopped running")
+        stale = self.stale(variables)
+        if stale:
+            raise StepFailed(f"the process does not have the new environment: {', '.join(stale)} differ")
+        return "its environment is the file's"
+
+    def _version(self, health: Health) -> str:
+        served = (
+            " ".join(text for text in (health.version, (health.revision or "")[:7]) if text) or "no version"
+        )
+        if self.record is None:
+            return f"serves {served}"
+        wrong = _differences(health, self.site.records.get(self.record))
+        if not wrong:
+            return f"serves {served}"
+        if self.lenient:
+            return f"serves {served}, although this environment is that of {self.record}"
+        raise StepFailed(
+            f"serves {served}, and this environment is that of {self.record} ({'; '.join(wrong)}): the code has to go "
+            "back too (Level 2); to accept the mixture, name the file with --to"
+        )
+
+
+def _differences(health: Health, record: Record) -> list[str]:
+    wrong = []
+    if record.version and health.version != record.version:
+        wrong.append(f"version {record.version}")
+    if record.revision and health.revision and not _same_revision(health.revision, record.revision):
+        wrong.append(f"revision {record.revision[:7]}")
+    return wrong
+
+
+def _same_revision(one: str, other: str) -> bool:
+    """A revision may be given in full or cut short."""
+    shorter = min(len(one), len(other))
+    return shorter >= 7 and one[:shorter] == other[:shorter]

@@ -1,0 +1,118 @@
+"""The step that restarts the service and waits until it is ready, in either direction."""
+
+from collections.abc import Callable
+
+from rollback.errors import StepFailed
+from rollback.readiness import look_for_ready, ready, started, started_after
+from rollback.site import Site
+from rollback.step import Course, Finding, Step
+from target.errors import HostError
+from target.wait import Waited, eventually
+
+_LOG_LINES = 8
+_ENOUGH_S = 5.0
+
+
+class Restart(Step):
+    """Restarts unless a process younger than `changed()` (host's clock: when the switch happened) already runs.
+
+    `was_ready` is whether the service worked before the action: only then does the way back have to end in a service
+    that is ready.
+    """
+
+    name = "restart"
+    settles = True
+
+    def __init__(self, site: Site, changed: Callable[[], float], *, was_ready: bool) -> None:
+        self.site = site
+        self.changed = changed
+        self.was_ready = was_ready
+        self.ready_s = site.target.service.ready_s if site.target.service else 0.0
+        self.timeout_s = self.ready_s + 60.0
+        self._ready = ""
+
+    @property
+    def commands(self) -> tuple[str, ...]:
+        return (
+            self.site.service.commands("restart"),
+            f"wait up to {self.ready_s:g} s until /health says that it works",
+        )
+
+    @property
+    def undoes(self) -> str:
+        return f"{self.site.service.commands('restart')}, unless the process of before still runs"
+
+    def preflight(self) -> list[Finding]:
+        return []  # the survey has asked the service control
+
+    def apply(self, course: Course, /) -> None:
+        changed = self.changed()
+        if not started_after(self.site.service.status(), changed):
+            course.report(self.site.service.commands("restart"))
+            self._restart()
+        waited = self._wait(course, changed, self.ready_s)
+        if not waited.met:
+            raise StepFailed(
+                f"{self.site.service.name} was not ready after {waited.attempts} attempts in {waited.seconds:.0f} s: "
+                f"{waited.seen}",
+                self._last_words(),
+            )
+        self._ready = f", ready at the {_ordinal(waited.attempts)} attempt"
+
+    def verify(self) -> str:
+        if not self._ready:
+            status = self.site.service.status()
+            if not started_after(status, self.changed()):
+                raise StepFailed(f"{self.site.service.name} runs the process of before: {started(status)}")
+            works, seen, _ = ready(self.site)
+            if not works:
+                raise StepFailed(f"{self.site.service.name} is not ready: {seen}")
+        return f"{self.site.service.name}{self._ready or ', ready'}"
+
+    def undo(self, course: Course, /) -> str:
+        changed = self.changed()
+        name = self.site.service.name
+        if started_after(self.site.service.status(), changed):
+            if ready(self.site)[0]:
+                return f"{name} runs with what was there before"
+        else:
+            try:
+                self._restart()
+            except StepFailed as error:
+                if self.was_ready:
+                    raise
+                return f"{name} does not start, as before: {error}"
+        waited = self._wait(course, changed, self.ready_s if self.was_ready else min(self.ready_s, _ENOUGH_S))
+        if waited.met:
+            return f"{name} runs with what was there before, ready at the {_ordinal(waited.attempts)} attempt"
+        if self.was_ready:
+            raise StepFailed(
+                f"{name} worked before, and is not ready again: {waited.seen}", self._last_words()
+            )
+        return f"{name} was restarted and does not work, as before: {waited.seen}"
+
+    def _restart(self) -> None:
+        try:
+            self.site.service.restart()
+        except HostError as error:
+            raise StepFailed(str(error), self._last_words()) from error
+
+    def _wait(self, course: Course, changed: float, wait_s: float) -> Waited:
+        return eventually(
+            look_for_ready(self.site, changed, course.stop),
+            deadline_s=min(wait_s, course.left()),
+            on_attempt=lambda attempt, seen: course.report(f"attempt {attempt}: {seen.seen}"),
+        )
+
+    def _last_words(self) -> tuple[str, ...]:
+        """The last lines that the service logged, redacted; or why there are none."""
+        try:
+            lines = self.site.service.logs(_LOG_LINES * 2).strip().splitlines()
+        except HostError as error:
+            return (f"(its log cannot be read: {error})",)
+        return tuple(self.site.redactor.text(line) for line in lines[-_LOG_LINES:])
+
+
+def _ordinal(number: int) -> str:
+    ending = "th" if 10 <= number % 100 <= 20 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending}"
