@@ -58,6 +58,13 @@ class Template(NamedTuple):
     levels: Levels
 
 
+class Heard(NamedTuple):
+    """What was heard: silence, or a phrase, or (neither) something that is not recognised."""
+
+    silent: bool
+    phrase: Phrase | None
+
+
 @functools.cache
 def _filters() -> NDArray[np.float32]:
     """Triangular mel filters, (frequencies, bands)."""
@@ -78,13 +85,21 @@ def _frames(clip: Clip) -> NDArray[np.float32]:
 
 def is_silent(clip: Clip) -> bool:
     """Whether even the loudest 0.2 s stay under -55 dB of full scale."""
-    power = np.sort((_frames(clip) ** 2).mean(axis=1))[-_LOUD_FRAMES:]
+    return _is_silent(_frames(clip))
+
+
+def _is_silent(frames: NDArray[np.float32]) -> bool:
+    power = np.sort(np.einsum("ij,ij->i", frames, frames) / _WINDOW)[-_LOUD_FRAMES:]
     return bool(10 * np.log10(power.mean() + 1e-12) < _SILENT_DB)
 
 
 def levels(clip: Clip) -> Levels:
     """How loud each band is in each frame, (frames, bands), 0 to 1 within 30 dB of the loudest frames."""
-    windowed = _frames(clip) * np.hanning(_WINDOW).astype(np.float32)
+    return _levels(_frames(clip))
+
+
+def _levels(frames: NDArray[np.float32]) -> Levels:
+    windowed = frames * np.hanning(_WINDOW).astype(np.float32)
     energy = 10 * np.log10(np.abs(np.fft.rfft(windowed)) ** 2 @ _filters() + 1e-12)
     loudest = np.sort(energy.max(axis=1))[-_LOUD_FRAMES:].mean()
     return np.asarray(np.clip((energy - loudest) / _RANGE_DB + 1, 0, 1), np.float32)
@@ -137,7 +152,9 @@ class Recogniser:
 
     def nearest(self, clip: Clip, language: Language | None = None) -> tuple[Phrase, float]:
         """The nearest phrase (of that language, where one is given) and its difference; see LIMIT."""
-        heard = levels(clip)
+        return self._nearest(levels(clip), language)
+
+    def _nearest(self, heard: Levels, language: Language | None) -> tuple[Phrase, float]:
         begin, end = _span(heard)
         heads = np.stack([_head(heard, begin + shift) for shift in _HEAD_SHIFTS])
         likeness = (self._heads @ heads.T).max(axis=1)
@@ -148,19 +165,20 @@ class Recogniser:
         difference, phrase = min(found, key=lambda pair: pair[0])
         return phrase, difference
 
-    def recognise(self, clip: Clip, language: Language | None = None) -> Phrase | None:
-        """The phrase that is said, or None: silence, unknown speech, or another language than asked for."""
-        if is_silent(clip):
-            return None
-        phrase, difference = self.nearest(clip, language)
-        return phrase if difference <= LIMIT else None
+    def hear(self, clip: Clip, language: Language | None = None) -> Heard:
+        """What is in the clip: nothing, a phrase (in that language, where one is given), or speech unknown."""
+        frames = _frames(clip)
+        if _is_silent(frames):
+            return Heard(silent=True, phrase=None)
+        phrase, difference = self._nearest(_levels(frames), language)
+        return Heard(silent=False, phrase=phrase if difference <= LIMIT else None)
 
     def transcribe(self, clip: Clip, language: Language | None = None) -> str | None:
         """The text that is said: empty for silence, None where it is not recognised."""
-        if is_silent(clip):
+        heard = self.hear(clip, language)
+        if heard.silent:
             return ""
-        phrase = self.recognise(clip, language)
-        return phrase.text if phrase else None
+        return heard.phrase.text if heard.phrase else None
 
 
 def measure_catalogue() -> dict[str, NDArray[np.uint8] | NDArray[np.int64]]:

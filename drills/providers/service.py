@@ -16,7 +16,7 @@ from starlette.types import Receive, Scope, Send
 from drills.providers import catalogue
 from drills.providers.behaviour import Asked, Decision, Desk, Mode
 from drills.providers.catalogue import LANGUAGES, Phrase, Provider
-from drills.providers.recognise import Recogniser, is_silent
+from drills.providers.recognise import Recogniser
 from drills.providers.sound import Clip, encode, resample
 from drills.providers.wire import (
     UNKNOWN_SPEECH,
@@ -59,7 +59,7 @@ class Service:
     ) -> None:
         self._dialect = dialect
         self._desk = desk
-        self._recogniser = recogniser
+        self._hear = functools.lru_cache(maxsize=32)(recogniser.hear)
         self._latency_s = latency_s
         self._stopping = stopping
 
@@ -124,12 +124,12 @@ class Service:
         return audio[: len(audio) // 3] if mode == "truncated" else audio
 
     def _heard(self, recording: Recording, mode: Mode) -> str:
-        if is_silent(recording.clip):
+        heard = self._hear(recording.clip, recording.language)
+        if heard.silent:
             return ""
-        phrase = self._recogniser.recognise(recording.clip, recording.language)
-        if phrase is None:
+        if heard.phrase is None:
             raise RefusedError(self._dialect.refusal("bad_request", UNKNOWN_SPEECH))
-        return _said(phrase, mode).text
+        return _said(heard.phrase, mode).text
 
 
 def _said(phrase: Phrase, mode: Mode) -> Phrase:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 
 import msgspec
@@ -26,8 +27,11 @@ class UnreadableSoundError(ValueError):
     """The bytes are in none of the formats that can be read."""
 
 
-class Clip(msgspec.Struct, frozen=True):
-    """One channel of sound: `samples` within ±1, `rate` in Hz, `container` as libsndfile names it."""
+class Clip(msgspec.Struct, frozen=True, eq=False):
+    """One channel of sound: `samples` within ±1, `rate` in Hz, `container` as libsndfile names it.
+
+    Equal to itself only, so that it can be the key of a cache.
+    """
 
     samples: Samples
     rate: int
@@ -38,8 +42,9 @@ class Clip(msgspec.Struct, frozen=True):
         return len(self.samples) / self.rate
 
 
+@functools.lru_cache(maxsize=32)
 def decode(data: bytes) -> Clip:
-    """Read WAV, FLAC, OGG or MP3; several channels are averaged into one.
+    """Read WAV, FLAC, OGG or MP3; several channels are averaged into one. The same bytes give the same clip.
 
     Raises UnreadableSoundError for anything else.
     """

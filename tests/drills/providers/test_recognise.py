@@ -37,7 +37,7 @@ def worn(
 @pytest.mark.parametrize(("codec", "rate"), WAYS)
 def test_every_codec_and_rate_is_recognised_loud_quiet_and_noisy(recogniser, codec, rate):
     offset = WAYS.index((codec, rate))
-    for number, (provider, phrase) in enumerate(CLIPS[offset::16]):
+    for number, (provider, phrase) in enumerate(CLIPS[offset::24]):
         heard = worn(
             audio(provider, phrase.id),
             codec,
@@ -46,14 +46,14 @@ def test_every_codec_and_rate_is_recognised_loud_quiet_and_noisy(recogniser, cod
             noisy=number % 2 == 0,
             pad=(0, 0.4, 1.5)[(number // 2) % 3],
         )
-        assert recogniser.recognise(heard) == phrase, (provider, phrase.id)
+        assert recogniser.hear(heard).phrase == phrase, (provider, phrase.id)
 
 
 def test_a_phrase_that_is_not_in_the_catalogue_is_not_recognised():
-    for number, (provider, phrase) in enumerate(CLIPS[::5]):
+    for number, (provider, phrase) in enumerate(CLIPS[::9]):
         without = tuple(t for t in recognise.load() if t.phrase != phrase)
         clip = worn(audio(provider, phrase.id), *WAYS[number % len(WAYS)], noisy=number % 2 == 0)
-        assert Recogniser(without).recognise(clip) is None, (provider, phrase.id)
+        assert Recogniser(without).hear(clip).phrase is None, (provider, phrase.id)
 
 
 def test_the_margin_is_real_on_both_sides(recogniser):
@@ -69,12 +69,12 @@ def test_part_of_a_phrase_is_not_the_phrase(recogniser, kept):
     for phrase in phrases()[:8]:
         clip = audio("google", phrase.id)
         part = Clip(clip.samples[: int(len(clip.samples) * kept)], clip.rate, clip.container)
-        assert recogniser.recognise(part) is None, phrase.id
+        assert recogniser.hear(part).phrase is None, phrase.id
 
 
 def test_two_phrases_in_one_clip_are_neither(recogniser):
     both = np.concatenate([audio("yandex", phrase.id).samples for phrase in phrases()[:2]])
-    assert recogniser.recognise(Clip(both, 16000, "WAV")) is None
+    assert recogniser.hear(Clip(both, 16000, "WAV")).phrase is None
 
 
 def test_only_the_language_that_is_asked_for(recogniser):
