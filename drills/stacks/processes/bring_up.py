@@ -242,11 +242,13 @@ def brought_up(root: Path, *, latency_s: float | None, say: Say) -> Iterator[tup
     layout = Layout(root.resolve())
     _check_folder(layout)
     layout.root.mkdir(parents=True, exist_ok=True)
+    if _is_up(layout):
+        yield Stack.at(layout.root), None
+        return
     lease = Lease(layout)
     try:
-        if keeper_pid(layout) is not None:
-            yield Stack.at(layout.root), None
-            return
+        # What runs here without being complete was left by one who was killed a moment ago.
+        take_down(layout)
         try:
             yield _build(layout, latency_s, say), lease
         except BaseException:
@@ -254,6 +256,11 @@ def brought_up(root: Path, *, latency_s: float | None, say: Say) -> Iterator[tup
             raise
     finally:
         lease.release()
+
+
+def _is_up(layout: Layout) -> bool:
+    """Whether a complete stack runs there: its target file is the last thing that is made."""
+    return layout.target_file.exists() and keeper_pid(layout) is not None
 
 
 def _check_folder(layout: Layout) -> None:

@@ -1,7 +1,6 @@
 """An embedded stack that was made: its parts can be asked and changed, which is what faults and drills do."""
 
 import fcntl
-import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -93,22 +92,30 @@ class Stack:
             raise StackError(f"postgres: {str(error).strip().splitlines()[0]}") from None
 
     def ask(
-        self, method: str, path: str, *, token: bool = True, direct: bool = False, **more: object
+        self,
+        method: str,
+        path: str,
+        *,
+        token: bool = True,
+        direct: bool = False,
+        json: object = None,
     ) -> httpx.Response:
-        """Ask the API, through the front or the service itself; `more` is httpx's (json, files, headers)."""
-        headers = {"Authorization": f"Bearer {self.secrets.api_token}"} if token else {}
-        headers |= {"X-Voice-Client": "drill-probe", **more.pop("headers", {})}  # type: ignore[dict-item]
-        base = self.service_url if direct else self.url
+        """Ask the API, through the front or (`direct`) the service itself, with the bearer token or without."""
+        headers = {"X-Voice-Client": "drill-probe"}
+        if token:
+            headers["Authorization"] = f"Bearer {self.secrets.api_token}"
+        url = (self.service_url if direct else self.url) + path
         try:
-            return httpx.request(method, base + path, headers=headers, timeout=_ASK_S, **more)  # type: ignore[arg-type]
+            with httpx.Client(timeout=_ASK_S, trust_env=False) as client:
+                return client.request(method, url, headers=headers, json=json)
         except httpx.HTTPError as error:
-            raise StackError(f"{method} {base}{path}: {type(error).__name__}: {error}") from None
+            raise StackError(f"{method} {url}: {type(error).__name__}: {error}") from None
 
     def health(self) -> dict[str, object] | None:
         """What the service itself says of its health, None while it does not answer with JSON."""
         try:
             said = self.ask("GET", "/health", direct=True).json()
-        except (StackError, json.JSONDecodeError):
+        except (StackError, ValueError):
             return None
         return said if isinstance(said, dict) else None
 

@@ -1,0 +1,199 @@
+"""The command line of the drills: `up`, `down`, `status`, `faults`, `inject`, `heal`, `demo`."""
+
+import argparse
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+
+from target.errors import TargetError
+
+_REPOSITORY = Path(__file__).resolve().parents[1]
+_RECORD_S = 120.0
+_FAILED = 1
+_CANNOT = 4
+_INTERRUPTED = 130
+
+
+class Interrupted(BaseException):
+    """SIGTERM or SIGHUP came."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; 0 done, 1 it did not work out, 4 it cannot be done, 130 interrupted."""
+    given = _parser().parse_args(arguments)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
+    try:
+        return int(given.run(given))
+    except TargetError as error:
+        print(f"drills {given.verb}: {error}", file=sys.stderr)
+        return _CANNOT
+    except OSError as error:
+        where = f" {error.filename}" if error.filename else ""
+        print(f"drills {given.verb}: {error.strerror or error}{where}", file=sys.stderr)
+        return _CANNOT
+    except (KeyboardInterrupt, Interrupted):
+        print(f"drills {given.verb}: interrupted", file=sys.stderr)
+        return _INTERRUPTED
+
+
+def _interrupt(number: int, _: FrameType | None) -> None:
+    raise Interrupted(signal.Signals(number).name)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m drills", description=__doc__)
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="COMMAND")
+
+    def verb(name: str, says: str, *, folder: bool = True) -> argparse.ArgumentParser:
+        added = verbs.add_parser(name, help=says, description=says)
+        if folder:
+            added.add_argument("--dir", type=Path, required=True, help="the folder of the stack")
+        return added
+
+    up = verb("up", "bring up a stack in a folder, record it, leave it running")
+    up.add_argument("--foreground", action="store_true", help="stay until Ctrl-C, then take it down")
+    up.add_argument("--latency", type=float, metavar="SECONDS", help="how long the stand-ins take to answer")
+    up.set_defaults(run=_up)
+    verb("down", "end a stack; its folder stays, to be looked at or used again").set_defaults(run=_down)
+    verb("status", "the parts of a stack and its active faults").set_defaults(run=_status)
+    faults = verb("faults", "the faults that can be injected", folder=False)
+    faults.add_argument("--json", action="store_true", help="as JSON: name, family, says, cure")
+    faults.set_defaults(run=_faults)
+    inject = verb("inject", "inject a fault and prove that it landed")
+    inject.add_argument("name", help="one of `faults`")
+    inject.set_defaults(run=_inject)
+    heal = verb("heal", "undo injected faults")
+    heal.add_argument("name", nargs="?", help="one of them; all, when left out")
+    heal.set_defaults(run=_heal)
+    demo = verb("demo", "bring up, break, judge, roll back, judge again, take down", folder=False)
+    demo.add_argument("--dir", type=Path, default=Path(".demo"), help="the folder to use (default .demo)")
+    demo.set_defaults(run=_demo)
+    return parser
+
+
+def say(line: str) -> None:
+    """A line for the person, at once."""
+    print(line, flush=True)
+
+
+def _up(given: argparse.Namespace) -> int:
+    from drills.stacks.processes.bring_up import brought_up
+    from drills.stacks.processes.take_down import take_down
+
+    say(f"stack in {given.dir.resolve()}")
+    with brought_up(given.dir, latency_s=given.latency, say=say) as (stack, lease):
+        if lease is None:
+            say(f"it runs already · {stack.url} · {stack.layout.target_file}")
+            return 0
+        status = _record(stack.layout.target_file)
+        if status != 0:
+            take_down(stack.layout)
+            say(f"drills up: the record was not taken (exit {status}); the stack is down again")
+            return _FAILED
+        _print_next(given.dir, stack.layout.target_file)
+        if not given.foreground:
+            lease.settle()
+            return 0
+        say("Ctrl-C takes it down")
+        try:
+            threading.Event().wait()
+        except (KeyboardInterrupt, Interrupted):
+            take_down(stack.layout)
+            say("down")
+    return 0
+
+
+def _record(target_file: Path) -> int:
+    command = [sys.executable, "-m", "rollback", "record", "--target", str(target_file)]
+    say(f"$ python -m rollback record --target {target_file}")
+    try:
+        return subprocess.run(command, cwd=_REPOSITORY, timeout=_RECORD_S, check=False).returncode
+    except subprocess.TimeoutExpired:
+        say(f"not done after {_RECORD_S:.0f} s")
+        return _FAILED
+
+
+def _print_next(folder: Path, target_file: Path) -> None:
+    say(f"""\
+up. Now try
+  pytest -m post_rollback --target {target_file}
+  python -m drills inject database-password-wrong --dir {folder}
+  pytest -m post_rollback --target {target_file}
+  python -m rollback environment --target {target_file}
+  python -m drills faults
+  python -m drills heal --dir {folder}
+  python -m drills down --dir {folder}""")
+
+
+def _down(given: argparse.Namespace) -> int:
+    from drills.stacks.processes.stack import Stack, keeper_pid
+    from drills.stacks.processes.take_down import take_down
+
+    layout = Stack.at(given.dir).layout
+    ran = keeper_pid(layout) is not None
+    killed = take_down(layout)
+    rest = f", {len(killed)} left from a crash ended" if killed else ""
+    say(f"{'down' if ran else 'did not run'}{rest} · logs in {layout.logs}")
+    return 0
+
+
+def _status(given: argparse.Namespace) -> int:
+    from drills.faults.active import active
+    from drills.stacks.processes.stack import Stack, keeper_pid
+
+    stack = Stack.at(given.dir)
+    pid = keeper_pid(stack.layout)
+    if pid is None:
+        say(f"down · {stack.layout.root}")
+        return _FAILED
+    say(f"up · {stack.url} · {stack.layout.target_file}")
+    for part in stack.parts():
+        ports = " ".join(f"{name} {port}" for name, port in part.ports.items())
+        say(f"  {part.program.name:<10} {part.program.state:<9} pid {part.program.pid:<8} {ports}")
+    faults = active(stack)
+    say("faults: " + (", ".join(fault.name for fault in faults) or "none"))
+    return 0
+
+
+def _faults(given: argparse.Namespace) -> int:
+    import msgspec
+
+    from drills.faults import catalogue
+
+    entries = catalogue.entries()
+    if given.json:
+        say(msgspec.json.format(msgspec.json.encode(entries)).decode())
+        return 0
+    width = max(len(entry.name) for entry in entries)
+    for entry in entries:
+        say(f"{entry.name:<{width}}  {entry.family:<13}  {entry.cure or '-':<11}  {entry.says}")
+    return 0
+
+
+def _inject(given: argparse.Namespace) -> int:
+    from drills.faults.active import inject
+    from drills.stacks.processes.stack import Stack
+
+    evidence = inject(Stack.running_at(given.dir), given.name)
+    say(f"injected {given.name}: {evidence}")
+    return 0
+
+
+def _heal(given: argparse.Namespace) -> int:
+    from drills.faults.active import heal
+    from drills.stacks.processes.stack import Stack
+
+    healed = heal(Stack.running_at(given.dir), given.name)
+    say(f"healed {', '.join(healed)}" if healed else "nothing to heal")
+    return 0
+
+
+def _demo(given: argparse.Namespace) -> int:
+    from drills.demo import demo
+
+    return demo(given.dir)

@@ -1,0 +1,113 @@
+"""The faults that are active in a stack: injecting one with proof, healing, and the file that remembers them."""
+
+import fcntl
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+import msgspec
+import urllib3
+from minio.error import MinioException
+
+from drills.faults.catalogue import find
+from drills.faults.fault import FaultError, Place
+from drills.stacks.processes.layout import write_private
+from drills.stacks.processes.stack import Stack
+
+
+class Active(msgspec.Struct, frozen=True):
+    """An active fault: since when (ISO 8601, UTC), and what showed that it landed (None while it is injected)."""
+
+    name: str
+    since: str
+    evidence: str | None = None
+
+
+def active(stack: Stack) -> list[Active]:
+    """The active faults, oldest first. Raises FaultError when the file that remembers them cannot be read."""
+    try:
+        return msgspec.json.decode(stack.layout.faults_file.read_bytes(), type=list[Active])
+    except FileNotFoundError:
+        return []
+    except msgspec.DecodeError as error:
+        raise FaultError(f"{stack.layout.faults_file} is not what injecting writes: {error}") from error
+
+
+def inject(stack: Stack, name: str) -> str:
+    """Break the stack as the fault says; the evidence that it landed.
+
+    Raises FaultError: unknown, active already, the same part broken by another, or it did not land (and was undone).
+    """
+    fault = find(name)
+    saved = stack.layout.saved / name
+    with _one_at_a_time(stack):
+        before = active(stack)
+        for other in before:
+            if other.name == name:
+                raise FaultError(f"{name} is active already, since {other.since}")
+            if find(other.name).part == fault.part:
+                raise FaultError(
+                    f"{name} breaks the {fault.part}, which {other.name} has broken already; heal that one first"
+                )
+        shutil.rmtree(saved, ignore_errors=True)
+        saved.mkdir(parents=True, mode=0o700)
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        place = Place(stack, saved)
+        with _known_errors(name):
+            fault.prepare(place)
+            # From here on `heal` knows of it, also when this is cut short.
+            _remember(stack, [*before, Active(name, now)])
+            try:
+                fault.inject(place)
+                evidence = fault.landed(place)
+            except Exception:
+                fault.heal(place)
+                _remember(stack, before)
+                raise
+        _remember(stack, [*before, Active(name, now, evidence)])
+        return evidence
+
+
+def heal(stack: Stack, name: str | None) -> list[str]:
+    """Undo one fault, or all of them, the newest first; their names.
+
+    Raises FaultError: it is not active, or it cannot be undone.
+    """
+    with _one_at_a_time(stack):
+        remembered = active(stack)
+        chosen = [item for item in reversed(remembered) if name in (None, item.name)]
+        if name is not None and not chosen:
+            find(name)
+            raise FaultError(
+                f"{name} is not active; active: {', '.join(item.name for item in remembered) or 'none'}"
+            )
+        for item in chosen:
+            with _known_errors(item.name):
+                find(item.name).heal(Place(stack, stack.layout.saved / item.name))
+            remembered.remove(item)
+            _remember(stack, remembered)
+            shutil.rmtree(stack.layout.saved / item.name)
+        return [item.name for item in chosen]
+
+
+def _remember(stack: Stack, faults: list[Active]) -> None:
+    write_private(stack.layout.faults_file, msgspec.json.format(msgspec.json.encode(faults)))
+
+
+@contextmanager
+def _one_at_a_time(stack: Stack) -> Iterator[None]:
+    with (stack.layout.run / "faults.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise FaultError("another inject or heal is at work on this stack; wait for it to end") from None
+        yield
+
+
+@contextmanager
+def _known_errors(name: str) -> Iterator[None]:
+    try:
+        yield
+    except (MinioException, urllib3.exceptions.HTTPError) as error:
+        raise FaultError(f"{name}: the storage says: {error}") from error

@@ -1,0 +1,29 @@
+"""Every fault by name."""
+
+import difflib
+
+from drills.faults import configuration, database, provider, service, storage
+from drills.faults.fault import Entry, Fault, FaultError
+
+FAULTS: tuple[Fault, ...] = (
+    *configuration.FAULTS,
+    *provider.FAULTS,
+    *storage.FAULTS,
+    *database.FAULTS,
+    *service.FAULTS,
+)
+
+
+def entries() -> list[Entry]:
+    """The list of faults."""
+    return [Entry(fault.name, fault.family, fault.says, fault.cure) for fault in FAULTS]
+
+
+def find(name: str) -> Fault:
+    """The fault of that name. Raises FaultError with the nearest names."""
+    known = {fault.name: fault for fault in FAULTS}
+    if name in known:
+        return known[name]
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(near)}?" if near else "see: python -m drills faults"
+    raise FaultError(f"there is no fault {name!r}; {hint}")

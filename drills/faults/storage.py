@@ -1,0 +1,222 @@
+"""Faults of the object storage: a bucket or an object that is not what it was."""
+
+import hashlib
+import io
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import msgspec
+import urllib3
+from minio import Minio
+from minio.deleteobjects import DeleteObject
+from minio.error import MinioException
+
+from drills.faults.fault import Fault, FaultError, Place
+from drills.stacks.processes.layout import write_private
+from drills.stacks.processes.storage import BUCKET, make_buckets
+from target.wait import Seen, eventually
+
+_AT_ONCE = 6
+_READY_S = 30.0
+_MANIFEST = "manifest.json"
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """An object set aside: its bytes lie in `file` of the fault's folder."""
+
+    key: str
+    file: str
+    sha256: str
+    content_type: str
+    metadata: dict[str, str]
+
+
+def keep(store: Minio, keys: list[str], saved: Path) -> list[Kept]:
+    """Set objects aside, with a manifest."""
+
+    def one(number: int, key: str) -> Kept:
+        facts = store.stat_object(BUCKET, key)
+        data = read(store, key)
+        file = f"{number:06d}"
+        write_private(saved / file, data)
+        own = {
+            name.lower().removeprefix("x-amz-meta-"): text
+            for name, text in (facts.metadata or {}).items()
+            if name.lower().startswith("x-amz-meta-")
+        }
+        digest = hashlib.sha256(data).hexdigest()
+        return Kept(key, file, digest, facts.content_type or "application/octet-stream", own)
+
+    with ThreadPoolExecutor(_AT_ONCE) as threads:
+        kept = list(threads.map(one, range(len(keys)), keys))
+    write_private(saved / _MANIFEST, msgspec.json.encode(kept))
+    return kept
+
+
+def kept_in(saved: Path) -> list[Kept]:
+    """What `keep` set aside there."""
+    return msgspec.json.decode((saved / _MANIFEST).read_bytes(), type=list[Kept])
+
+
+def put_back(store: Minio, kept: list[Kept], saved: Path) -> None:
+    """Put what was set aside into the bucket again."""
+
+    def one(item: Kept) -> None:
+        write(store, item, (saved / item.file).read_bytes())
+
+    with ThreadPoolExecutor(_AT_ONCE) as threads:
+        list(threads.map(one, kept))
+
+
+def write(store: Minio, item: Kept, data: bytes) -> None:
+    """Write bytes under the name, type and metadata of an object that was set aside."""
+    # The SDK's type for metadata is a mutable mapping of more than text.
+    metadata: dict[str, str | list[str] | tuple[str]] = dict(item.metadata)
+    store.put_object(
+        BUCKET, item.key, io.BytesIO(data), len(data), content_type=item.content_type, metadata=metadata
+    )
+
+
+def read(store: Minio, key: str) -> bytes:
+    """The bytes of an object."""
+    response = store.get_object(BUCKET, key)
+    try:
+        return bytes(response.read())
+    finally:
+        response.close()
+        response.release_conn()
+
+
+def an_old_key(store: Minio) -> str:
+    """An object of a day that is over: the first by name, which holds the date."""
+    for item in store.list_objects(BUCKET, prefix="tts/", recursive=True):
+        return str(item.object_name)
+    raise FaultError(f"the bucket {BUCKET} holds no speech of the past")
+
+
+class ObjectCorrupt(Fault, frozen=True):
+    """An object of the past has other bytes, and as many of them."""
+
+    def prepare(self, at: Place) -> None:
+        store = at.stack.store()
+        keep(store, [an_old_key(store)], at.saved)
+
+    def inject(self, at: Place) -> None:
+        item = kept_in(at.saved)[0]
+        data = (at.saved / item.file).read_bytes()
+        middle = len(data) // 2
+        write(at.stack.store(), item, data[:middle] + bytes(byte ^ 0xFF for byte in data[middle:]))
+
+    def landed(self, at: Place) -> str:
+        item = kept_in(at.saved)[0]
+        data = read(at.stack.store(), item.key)
+        same_size = len(data) == (at.saved / item.file).stat().st_size
+        if not same_size or hashlib.sha256(data).hexdigest() == item.sha256:
+            raise FaultError(f"{self.name}: {item.key} is whole, or of another size")
+        return f"{item.key}: {len(data)} bytes as before, another SHA-256"
+
+    def heal(self, at: Place) -> None:
+        put_back(at.stack.store(), kept_in(at.saved), at.saved)
+
+
+class ObjectMissing(Fault, frozen=True):
+    """An object of the past is gone."""
+
+    def prepare(self, at: Place) -> None:
+        store = at.stack.store()
+        keep(store, [an_old_key(store)], at.saved)
+
+    def inject(self, at: Place) -> None:
+        at.stack.store().remove_object(BUCKET, kept_in(at.saved)[0].key)
+
+    def landed(self, at: Place) -> str:
+        key = kept_in(at.saved)[0].key
+        if any(item.object_name == key for item in at.stack.store().list_objects(BUCKET, prefix=key)):
+            raise FaultError(f"{self.name}: {key} is there")
+        return f"{key} is not in the bucket"
+
+    def heal(self, at: Place) -> None:
+        put_back(at.stack.store(), kept_in(at.saved), at.saved)
+
+
+class BucketMissing(Fault, frozen=True):
+    """The bucket is gone, with all that was in it."""
+
+    def prepare(self, at: Place) -> None:
+        store = at.stack.store()
+        keys = [str(item.object_name) for item in store.list_objects(BUCKET, recursive=True)]
+        keep(store, keys, at.saved)
+
+    def inject(self, at: Place) -> None:
+        store = at.stack.store()
+        doomed = (DeleteObject(str(item.object_name)) for item in store.list_objects(BUCKET, recursive=True))
+        failures = list(store.remove_objects(BUCKET, doomed))
+        if failures:
+            raise FaultError(f"{self.name}: {len(failures)} objects cannot be removed: {failures[0].message}")
+        store.remove_bucket(BUCKET)
+
+    def landed(self, at: Place) -> str:
+        if at.stack.store().bucket_exists(BUCKET):
+            raise FaultError(f"{self.name}: the bucket {BUCKET} is there")
+        return f"the storage says that there is no bucket {BUCKET}"
+
+    def heal(self, at: Place) -> None:
+        complaint = make_buckets(at.stack.ports, at.stack.secrets)
+        if complaint is not None:
+            raise FaultError(f"{self.name}: the bucket cannot be made again: {complaint}")
+        put_back(at.stack.store(), kept_in(at.saved), at.saved)
+        at.stack.restart_service()
+
+
+class StorageDown(Fault, frozen=True):
+    """The storage does not run."""
+
+    def inject(self, at: Place) -> None:
+        at.stack.supervisor.stop("storage")
+
+    def landed(self, at: Place) -> str:
+        try:
+            at.stack.store().bucket_exists(BUCKET)
+        except (MinioException, urllib3.exceptions.HTTPError):
+            return f"nothing answers at port {at.stack.ports.s3}"
+        raise FaultError(f"{self.name}: the storage answers")
+
+    def heal(self, at: Place) -> None:
+        at.stack.supervisor.start("storage")
+
+        def look() -> Seen:
+            complaint = make_buckets(at.stack.ports, at.stack.secrets)
+            return Seen(complaint is None, complaint or "")
+
+        waited = eventually(look, deadline_s=_READY_S)
+        if not waited.met:
+            raise FaultError(f"{self.name}: the storage does not come back: {waited.seen}")
+        at.stack.restart_service()
+
+
+FAULTS: tuple[Fault, ...] = (
+    BucketMissing(
+        name="bucket-missing",
+        says="the bucket voice-files is gone, with all that was in it",
+        part="storage",
+        shows=("bucket_exists", "components_healthy", "service_ready"),
+    ),
+    ObjectCorrupt(
+        name="object-corrupt-same-size",
+        says="an object of the past has other bytes, and as many of them",
+        part="storage",
+        shows=("objects_match_record", "rows_have_objects"),
+    ),
+    ObjectMissing(
+        name="object-missing",
+        says="an object of the past is gone; its row is there",
+        part="storage",
+        shows=("objects_match_record", "rows_have_objects"),
+    ),
+    StorageDown(
+        name="storage-down",
+        says="the object storage does not run",
+        part="storage",
+        shows=("components_healthy", "service_ready", "bucket_exists"),
+    ),
+)
