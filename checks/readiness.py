@@ -26,7 +26,7 @@ class Readiness(msgspec.Struct, frozen=True, kw_only=True):
     attempts: int
 
 
-async def gate(api: VoiceApi, deadline_s: float = DEADLINE_S) -> Readiness:
+async def gate(api: VoiceApi, deadline_s: float) -> Readiness:
     """Ask `/health` until it answers, at most `deadline_s` seconds.
 
     Raises WrongTarget for an answer that is no voice service's (a page of HTML, no `system_status`).

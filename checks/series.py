@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from statistics import fmean
 from typing import Any
 
 import msgspec
@@ -74,7 +75,8 @@ class Series:
     """Like requests, asked until the rate is judged and there are enough times, or until more can't help.
 
     `stopped` says why a series ended early; empty while it goes on and when it is complete. `slowest_mean` is the
-    limit (seconds) on the mean time: a mean that is refuted ends the series, since the verdict is clear.
+    limit (seconds) on the mean time: a mean that is refuted ends the series, since the verdict is clear. `failures`
+    are the samples that count against the rate.
     """
 
     def __init__(
@@ -89,18 +91,15 @@ class Series:
     ) -> None:
         self.name = name
         self.samples: list[Sample] = []
+        self.failures: list[Sample] = []
         self.stopped = ""
         self.asked = 0
         self._questions = questions
         self._plan = plan
         self._most = most
         self._slowest_mean = slowest_mean
+        self._more = max(plan.clean(), FEWEST_TIMES)
         self._fails = fails
-
-    @property
-    def failures(self) -> list[Sample]:
-        """The samples that count against the rate."""
-        return [sample for sample in self.samples if self._fails(sample)]
 
     @property
     def seconds(self) -> list[float]:
@@ -114,22 +113,11 @@ class Series:
 
     def wants(self, seconds_left: float) -> bool:
         """Whether one more request should be sent now; notes why not, where it should not for good."""
-        if self.stopped:
-            return False
-        if self._slow():
-            self.stopped = f"the average {self.name} time is already refuted"
-        elif self.asked >= self._most:
+        if not self.stopped and self.asked >= self._most:
             self.stopped = f"the {self._most} requests that the budget has for it are sent"
-        elif seconds_left <= 0:
+        elif not self.stopped and seconds_left <= 0:
             self.stopped = "the time of the budget is spent"
-        if self.stopped:
-            return False
-        taken = len(self.samples)
-        judged = self._plan.judge(len(self.failures), taken)
-        more = judged.more if judged.outcome == "inconclusive" else 0
-        if judged.outcome != "fail":
-            more = max(more, FEWEST_TIMES - taken)
-        return self.asked - taken < more
+        return not self.stopped and self.asked - len(self.samples) < self._more
 
     def take(self) -> Coroutine[Any, Any, None]:
         """The next request of the series, which counts as asked from now on."""
@@ -138,14 +126,32 @@ class Series:
         return self._sample(question)
 
     async def _sample(self, question: Callable[[], Awaitable[Sample]]) -> None:
-        self.samples.append(await question())
+        sample = await question()
+        self.samples.append(sample)
+        if self._fails(sample):
+            self.failures.append(sample)
+        self._more = self._judge()
+
+    def _judge(self) -> int:
+        """How many more are needed after this one; notes that the series ends when its mean is refuted."""
+        if self._slow():
+            self.stopped = f"the average {self.name} time is already refuted"
+        taken = len(self.samples)
+        judged = self._plan.judge(len(self.failures), taken)
+        if judged.outcome == "fail":
+            return 0
+        more = judged.more if judged.outcome == "inconclusive" else 0
+        return max(more, FEWEST_TIMES - taken)
 
     def _slow(self) -> bool:
+        limit = self._slowest_mean
+        if limit is None:
+            return False
         times = self.seconds
-        if self._slowest_mean is None or len(times) < FEWEST_TO_REFUTE:
+        if len(times) < FEWEST_TO_REFUTE or fmean(times) < limit:
             return False
         interval = mean_interval(times)
-        return interval is not None and interval.low >= self._slowest_mean
+        return interval is not None and interval.low >= limit
 
 
 async def sample_all(

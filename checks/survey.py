@@ -15,7 +15,7 @@ from checks.clips import clips, phrases
 from checks.criterion import Criterion
 from checks.part import Part
 from checks.rates import RatePlan
-from checks.readiness import Readiness, gate
+from checks.readiness import DEADLINE_S, Readiness, gate
 from checks.run import DeadService
 from checks.series import Sample, Series, sample_all
 from checks.spending import BudgetSpent, Spending
@@ -179,7 +179,7 @@ class Survey:
         return Part(wait_and_work)
 
     async def _gate(self) -> Readiness:
-        readiness = await gate(self._api)
+        readiness = await gate(self._api, DEADLINE_S)
         self.spending.requests += readiness.attempts
         return readiness
 

@@ -1,0 +1,312 @@
+"""Every check goes red on what it is there for, names it, and is silent on a good deployment."""
+
+import io
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+import soundfile
+
+from target.description import Budget
+
+
+def red(found: dict[str, Any]) -> set[str]:
+    return {name for name, observation in found.items() if observation.outcome == "fail"}
+
+
+def unknown(found: dict[str, Any]) -> set[str]:
+    return {name for name, observation in found.items() if observation.outcome == "inconclusive"}
+
+
+async def test_a_good_deployment_passes_everything(deployment: Any, judge: Any) -> None:
+    found = await judge(deployment)
+    assert {name: seen.evidence for name, seen in found.items() if seen.outcome != "pass"} == {}
+    assert len(found) == 44
+
+
+def break_health(d: Any) -> None:
+    d.health["components"]["storage"] = {"status": "unhealthy", "error": "NoSuchBucket"}
+    d.health["system_status"], d.health_status = "unhealthy", 503
+
+
+def own_rows_gone(d: Any) -> None:
+    d.writes = False
+
+
+def corrupt(d: Any) -> None:
+    audio, at = d.objects["tts/7.wav"]
+    d.objects["tts/7.wav"] = (audio[:-1] + bytes([audio[-1] ^ 1]), at)
+
+
+def late_corrupt(d: Any) -> None:
+    """An object that is younger than the record."""
+    d.write("tts", b"young", mark=None, at=1_700_000_100.0)
+    d.objects["tts/21.wav"] = (b"gnuoy", 1_700_000_100.0)
+    d.record = msgspec.structs.replace(
+        d.record, database=msgspec.structs.replace(d.record.database, rows_per_day={"2026-11-19": 21})
+    )
+
+
+def orphan(d: Any) -> None:
+    d.objects["tts/lost.wav"] = (b"lost", 1_700_000_100.0)
+
+
+STILL = """# TYPE voice_requests_total counter
+voice_requests_total{operation="tts"} 1
+voice_requests_total{operation="stt"} 1
+"""
+
+
+def set_to(name: str, value: Any) -> Callable[[Any], None]:
+    return lambda d: setattr(d, name, value)
+
+
+def put(name: str, key: str, value: Any) -> Callable[[Any], None]:
+    return lambda d: getattr(d, name).__setitem__(key, value)
+
+
+def drop(name: str, key: Any) -> Callable[[Any], None]:
+    return lambda d: getattr(d, name).__delitem__(key)
+
+
+def crash(d: Any) -> None:
+    d.pids = [4711, 4811, 4812, 4813]
+
+
+def older_environment(d: Any) -> None:
+    """The environment of 2.2.0 under the code of 2.3.1."""
+    d.older = msgspec.structs.replace(d.older, environment=d.record.environment)
+    d.record = msgspec.structs.replace(
+        d.record, environment=msgspec.structs.replace(d.record.environment, values={"LOG_LEVEL": "newer"})
+    )
+
+
+def wav(samples: Any) -> bytes:
+    buffer = io.BytesIO()
+    soundfile.write(buffer, samples, 16000, format="WAV")
+    return buffer.getvalue()
+
+
+QUIET = wav(np.zeros(32000))
+TONE = wav(0.3 * np.sin(np.arange(48000) * 0.2))
+
+
+BROKEN: list[tuple[str, Callable[[Any], None], set[str], str]] = [
+    ("component", break_health, {"components_healthy"}, "storage is unhealthy: NoSuchBucket"),
+    ("memory", set_to("resident", 2_000_000), {"memory_usage"}, "2048 MB"),
+    ("slow health", set_to("seconds", 2.5), {"endpoint_response_time", "average_tts_time"}, "2000 ms"),
+    (
+        "version",
+        put("health", "version", "2.4.0"),
+        {"version_matches_record"},
+        "serves 2.4.0, recorded 2.3.1",
+    ),
+    ("revision", put("health", "revision", "0000000"), {"revision_matches_record"}, "serves 0000000"),
+    (
+        "env value",
+        put("environment", "LOG_LEVEL", "DEBUG"),
+        {"environment_matches_record", "process_runs_current_environment"},
+        "1 variables changed: LOG_LEVEL",
+    ),
+    (
+        "process env",
+        put("process", "OPENAI_API_KEY", "old"),
+        {"process_runs_current_environment"},
+        "OPENAI_API_KEY",
+    ),
+    (
+        "package",
+        put("packages", "openai", "1.60.0"),
+        {"packages_match_record"},
+        "openai is 1.60.0, recorded 1.50.0",
+    ),
+    ("package gone", drop("packages", "openai"), {"packages_match_record"}, "openai is not installed"),
+    ("python", set_to("python", "3.12.1"), {"packages_match_record"}, "Python is 3.12.1"),
+    ("code", put("code", "app/api.py", "cc"), {"code_matches_record"}, "app/api.py"),
+    (
+        "stale code",
+        set_to("code_changed", 1_700_000_050.0),
+        {"process_runs_current_code"},
+        "/srv/app/main.py was changed",
+    ),
+    ("image", set_to("image", "sha256:ffff"), {"image_matches_record"}, "sha256:ffff"),
+    ("crash loop", crash, {"no_crash_loop"}, "it restarted while it was being checked"),
+    ("mixture", older_environment, {"environment_matches_record", "nothing_mixed"}, "environment of 2.2.0"),
+    (
+        "google refuses",
+        put("provider_problem", "google", "401 UNAUTHENTICATED"),
+        {"all_providers_healthy"},
+        "google refuses its credentials, 6 of 6 asked directly: tts: 401 UNAUTHENTICATED",
+    ),
+    (
+        "primary dead",
+        put("provider_problem", "openai", "timed out"),
+        {"all_providers_healthy", "primary_answers"},
+        "google answered in its place",
+    ),
+    (
+        "no fallback",
+        set_to("enabled", ["openai"]),
+        {"all_providers_healthy", "provider_fallback_working"},
+        "tts without openai: 503 no provider",
+    ),
+    (
+        "key gone",
+        drop("environment", "YANDEX_API_KEY"),
+        {"all_providers_healthy", "environment_matches_record"},
+        "YANDEX_API_KEY is not in the environment file",
+    ),
+    (
+        "empty audio",
+        set_to("say", lambda text: b""),
+        {"tts_audio_valid", "provider_fallback_working", "all_providers_healthy"},
+        "the body is empty",
+    ),
+    ("silence", set_to("say", lambda text: QUIET), {"tts_audio_valid"}, "silence"),
+    ("a tone", set_to("say", lambda text: TONE), {"tts_audio_valid"}, "no speech"),
+    (
+        "wrong words",
+        set_to("hear", lambda text: "совсем другие слова " + text[:3]),
+        {"stt_word_error_rate", "provider_fallback_working", "all_providers_healthy"},
+        "came back as",
+    ),
+    ("5 % errors", set_to("fails_every", 12), {"tts_success_rate"}, "502 every provider failed"),
+    (
+        "swallows bad input",
+        set_to("refuses", False),
+        {"bad_input_refused"},
+        "is answered with 200 instead of a 4xx",
+    ),
+    ("bucket", set_to("bucket_there", False), {"bucket_exists", "writes_recorded"}, "has no bucket voice"),
+    ("object gone", drop("objects", "tts/3.wav"), {"objects_match_record", "rows_have_objects"}, "tts/3.wav"),
+    ("object corrupt", corrupt, {"objects_match_record", "rows_have_objects"}, "tts/7.wav"),
+    ("young object corrupt", late_corrupt, {"rows_have_objects"}, "its content is not what row 21"),
+    (
+        "rows of a day",
+        drop("rows", slice(3, 8)),
+        {"rows_match_record"},
+        "2026-11-19: 5 rows missing (15 of 20)",
+    ),
+    (
+        "audio without its row",
+        orphan,
+        {"objects_have_rows"},
+        "1 recordings without a row, for example tts/lost.wav",
+    ),
+    ("duplicates", set_to("duplicates", 2), {"no_duplicate_rows"}, "2 rows repeat"),
+    ("sequence", set_to("sequence_gap", -5), {"sequence_ahead"}, "inserts will fail"),
+    ("read-only", set_to("writable", False), {"database_writable"}, "read-only"),
+    ("revision of the database", set_to("revision", "0002"), {"table_matches_record"}, "0002, recorded 0003"),
+    ("writes lost", own_rows_gone, {"writes_recorded"}, "acknowledged requests have no row"),
+    ("no metrics", set_to("metrics_text", lambda: "<html>"), {"metrics_exposed"}, "no metric"),
+    (
+        "metrics stand still",
+        set_to("metrics_text", lambda: STILL),
+        {"metrics_move"},
+        "no counter of stt moved",
+    ),
+    (
+        "strangers",
+        set_to("checks_token", False),
+        {"token_required"},
+        "speech without a token is answered with 200",
+    ),
+    (
+        "secret in /health",
+        put("health", "note", "sk-openai-secret"),
+        {"no_secret_exposed"},
+        "OPENAI_API_KEY stands in /health",
+    ),
+    (
+        "secret in an error",
+        set_to("error_note", " (database-password)"),
+        {"no_secret_exposed"},
+        "the password in DATABASE_URL stands in the answer to",
+    ),
+    (
+        "traceback",
+        set_to("error_note", "Traceback (most recent call last)"),
+        {"debug_off"},
+        "shows a traceback",
+    ),
+    ("debug", put("health", "debug", True), {"debug_off"}, "debug is on"),
+]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "expected", "told"), [case[1:] for case in BROKEN], ids=[case[0] for case in BROKEN]
+)
+async def test_each_check_goes_red(
+    deployment: Any, judge: Any, spoil: Callable[[Any], None], expected: set[str], told: str
+) -> None:
+    spoil(deployment)
+    found = await judge(deployment)
+    failed = red(found)
+    assert expected <= failed, {name: found[name].evidence for name in failed}
+    assert told in "\n".join(found[name].evidence for name in expected)
+    assert all(found[name].next for name in failed)
+    assert "sk-openai-secret" not in str(found)
+    company = expected | COMPANY.get(min(expected), set())
+    assert failed <= company, {name: found[name].evidence for name in failed}
+
+
+# What may be red as well, since the one thing is wrong in several ways.
+COMPANY: dict[str, set[str]] = {
+    "average_tts_time": {"endpoint_response_time"},
+    "tts_success_rate": {
+        "stt_success_rate",
+        "provider_fallback_working",
+        "all_providers_healthy",
+        "token_required",
+    },
+    "tts_audio_valid": {"all_providers_healthy", "provider_fallback_working", "tts_word_error_rate"},
+    "all_providers_healthy": {"bad_input_refused"},
+}
+
+
+async def test_a_dead_service_fails_readiness_and_leaves_the_rest_undetermined(
+    deployment: Any, judge: Any
+) -> None:
+    deployment.alive = False
+    found = await judge(deployment)
+    assert red(found) == {"service_ready"}
+    assert "DATABASE_URL is not set" in found["service_ready"].evidence
+    assert found["environment_matches_record"].outcome == "pass"
+    assert "does not answer" in found["tts_success_rate"].evidence
+
+
+async def test_a_slow_service_stops_sampling_early(deployment: Any, judge: Any) -> None:
+    deployment.seconds = 6.0
+    found = await judge(deployment, "performance", "functional")
+    assert {"average_tts_time", "average_stt_time"} <= red(found)
+    assert found["average_tts_time"].n <= 16
+    assert "the average TTS time is already refuted" in found["tts_success_rate"].evidence
+
+
+async def test_a_small_budget_is_kept_and_said(deployment: Any, judge: Any) -> None:
+    deployment.target = msgspec.structs.replace(deployment.target, budget=Budget(requests=60))
+    found = await judge(deployment, "functional", "health")
+    assert "tts_success_rate" in unknown(found)
+    assert "requests that the budget has for it are sent" in found["tts_success_rate"].evidence
+
+
+async def test_only_what_is_selected_is_asked(deployment: Any, survey_for: Any) -> None:
+    survey = survey_for(deployment, "security")
+    await survey.metrics_after()
+    await survey.settled()
+    assert len(deployment.rows) <= 20 + 2
+    assert survey.requests < 20
+    await survey.close()
+
+
+async def test_the_latency_sample_runs_alone(deployment: Any, survey_for: Any) -> None:
+    survey = survey_for(deployment)
+    probing = survey.probes.start()
+    voice = await survey.voice()
+    assert not probing.done()
+    assert len(voice.tts.samples) == 149
+    assert len(voice.stt.samples) == 59
+    assert len((await probing).samples) == 299
+    await survey.close()
