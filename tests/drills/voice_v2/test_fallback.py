@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import uuid
 
 import pytest
 
@@ -46,14 +47,6 @@ def test_only_what_may_pass_is_tried_again(calm, world, mode, asked):
     assert _names(world) == ["openai"] * asked + ["google"]
 
 
-def test_a_provider_that_hangs_is_left_after_the_timeout(calm, world):
-    world.modes["openai"] = "hang"
-    started = time.monotonic()
-    assert _speak(calm).headers["x-voice-provider"] == "google"
-    assert 2.0 <= time.monotonic() - started < 3.5
-    assert "no answer within 1 s" in calm.client.get("/health").json()["providers"]["openai"]["last_error"]
-
-
 def test_the_circuit_opens_after_three_failures_and_closes_after_a_success(calm, world):
     world.modes["openai"] = 401
     for _ in range(3):
@@ -74,7 +67,8 @@ def test_the_circuit_opens_after_three_failures_and_closes_after_a_success(calm,
 
 def test_when_all_fail_the_reasons_are_told_and_logged(calm, world, rows, environment, secrets):
     world.modes |= {"openai": 500, "google": 401, "yandex": 429}
-    answer = _speak(calm, **{"X-Voice-Client": "all-fail"})
+    mark = str(uuid.uuid4())
+    answer = _speak(calm, **{"X-Voice-Client": mark})
     assert answer.status_code == 502
     error = answer.json()["error"]
     assert error["code"] == "all_providers_failed"
@@ -83,6 +77,8 @@ def test_when_all_fail_the_reasons_are_told_and_logged(calm, world, rows, enviro
     assert "yandex: HTTP 429 TOLD" in error["message"]
     assert not [name for name, secret in secrets.items() if secret in answer.text]
     assert "traceback" not in error
+    row = ("tts", None, "ru", "error", None, None, None, len("Привет"), mark, error["message"])
+    assert rows(mark) == row
 
 
 def test_when_all_refuse_the_input_it_is_the_callers_fault(calm, world):

@@ -58,7 +58,7 @@ class UsageLog:
                 "application_name": "voice-v2",
                 "options": f"-c statement_timeout={_STATEMENT_MS}",
             },
-            check=None,
+            check=AsyncConnectionPool.check_connection,  # a database that was restarted costs no request
             reconnect_timeout=5,
         )
 
