@@ -4,14 +4,21 @@ from typing import Literal, Protocol
 
 import msgspec
 
-from target.description import Target
+from target.description import Compose, Supervisor, Target
+from target.errors import TargetError
 from target.host import Host
+
+State = Literal["running", "starting", "stopped", "failed"]
+Verb = Literal["start", "stop", "restart", "status"]
 
 
 class ServiceStatus(msgspec.Struct, frozen=True):
-    """What the controller says. `started_at` is the start of the main process, seconds since the epoch of the host."""
+    """What the controller says. `started_at` is the start of the main process, seconds since the epoch of the host.
 
-    state: Literal["running", "starting", "stopped", "failed"]
+    `failed` includes a controller that keeps starting it again (BACKOFF, auto-restart, restarting).
+    """
+
+    state: State
     pid: int | None
     started_at: float | None
     restarts: int | None
@@ -31,7 +38,7 @@ class Service(Protocol):
 
     def restart(self) -> None: ...
 
-    def commands(self, verb: Literal["start", "stop", "restart", "status"]) -> str:
+    def commands(self, verb: Verb) -> str:
         """The command line that `verb` would run, for plans and next steps."""
         ...
 
@@ -50,4 +57,24 @@ class Service(Protocol):
 
 def service_of(target: Target, host: Host) -> Service | None:
     """The controller that the target names, or None when it names none. Raises TargetError when it names several."""
-    raise NotImplementedError
+    control = target.service
+    if control is None:
+        return None
+    named = [each for each in (control.systemd, control.compose, control.supervisor) if each is not None]
+    if len(named) != 1:
+        raise TargetError(
+            f"{target.source}: service: name exactly one of systemd, compose, supervisor, not {len(named)}"
+        )
+    return _controller(named[0], host)
+
+
+def _controller(named: str | Compose | Supervisor, host: Host) -> Service:
+    from target.compose import ComposeService
+    from target.supervisor import SupervisedService
+    from target.systemd import SystemdService
+
+    if isinstance(named, Compose):
+        return ComposeService(host, named)
+    if isinstance(named, Supervisor):
+        return SupervisedService(host, named)
+    return SystemdService(host, named)
