@@ -17,6 +17,7 @@ _LONGEST_LINE = 128 << 20
 _TAIL = 4096
 _CLEANUP_S = 8.0
 _LAST_WORDS_S = 1.0
+_LOOK_S = 0.01
 # Reads the program from the first line of its input, byte by byte, so that the rest is left for the program.
 _BOOT = (
     'import json;exec(compile(json.loads(open(0,"rb",0,closefd=False).readline()),"worker.py","exec"),'
@@ -99,16 +100,14 @@ class Pipe:
         if process.stdin is not None:
             process.stdin.close()
         try:
-            await asyncio.wait_for(process.wait(), _CLEANUP_S)
-        except TimeoutError:
-            pass  # killed below, with what it started
+            await _status(process, _CLEANUP_S)
         finally:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.pid, signal.SIGKILL)
-        await process.wait()
+            _kill(process)
+        await _status(process, _LAST_WORDS_S)
         for reader in self._readers:
             reader.cancel()
         await asyncio.gather(*self._readers, return_exceptions=True)
+        process._transport.close()  # type: ignore[attr-defined]  # noqa: SLF001  (a survivor may hold the pipes open)
 
     def _expect(self, name: str) -> "asyncio.Future[dict[str, Any]]":
         self._waiting[name] = asyncio.get_running_loop().create_future()
@@ -157,10 +156,14 @@ class Pipe:
                 continue
             if answer is not None and not answer.done():
                 answer.set_result(told)
-        status = await process.wait()
+        status = await _status(process, _LAST_WORDS_S)
+        if status is None:  # ssh waits for whoever still holds the other end of standard error
+            _kill(process)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(asyncio.shield(aside), _LAST_WORDS_S)
-        self._over = self._over or f"{self._place}: died with status {status}{self._last_words()}"
+        if self._over is None:
+            known = f" with status {status}" if status is not None else ""
+            self._over = f"{self._place}: died{known}{self._last_words()}"
         for answer in self._waiting.values():
             if not answer.done():
                 answer.set_exception(ApiError(self._over))
@@ -178,3 +181,17 @@ class Pipe:
 
     def _shown(self, text: str) -> str:
         return " ".join(self._redactor.text(text).split())[-500:]
+
+
+async def _status(process: asyncio.subprocess.Process, within_s: float) -> int | None:
+    """The exit status, None when it has not ended in time. asyncio's own `wait` waits for the pipes' other ends too."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + within_s
+    while process.returncode is None and loop.time() < deadline:  # noqa: ASYNC110  (no event tells of it)
+        await asyncio.sleep(_LOOK_S)
+    return process.returncode
+
+
+def _kill(process: asyncio.subprocess.Process) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)

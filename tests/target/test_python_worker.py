@@ -133,7 +133,7 @@ class Voice:
 def make(tmp_path):
     """Writes a service and gives an opener of clients for it."""
 
-    def make(source, factory="voice.service:Voice", timeout_s=5.0, **more):
+    def make(source, factory="voice.service:Voice", timeout_s=5.0, host="local://", **more):
         folder = tmp_path / "service"
         (folder / "voice").mkdir(parents=True, exist_ok=True)
         (folder / "voice" / "__init__.py").write_text("__version__ = '2.3.1'\n")
@@ -147,14 +147,14 @@ def make(tmp_path):
             database=Database(url="postgresql://h/b", mark_column="client"),
             **more,
         )
-        return opened(target)
+        return opened(target, host)
 
     return make
 
 
 @contextlib.asynccontextmanager
-async def opened(target):
-    api = open_api(target, Host("local://"))
+async def opened(target, host="local://"):
+    api = open_api(target, Host(host))
     assert isinstance(api, PythonWorker)
     try:
         yield api
@@ -351,3 +351,24 @@ async def test_the_interpreter_of_the_virtualenv(tmp_path):
     async with opened(target) as client:
         with pytest.raises(ApiError, match=f"cannot start {tmp_path}/bin/python"):
             await client.speak("a", "en")
+
+
+async def test_over_docker_exec(make, tmp_path, monkeypatch):
+    """The same through a command line that only passes input and output on, as docker and ssh do."""
+    docker = tmp_path / "bin" / "docker"
+    docker.parent.mkdir()
+    docker.write_text('#!/bin/sh\n[ "$1 $2 $3" = "exec -i voice" ] && shift 3 && "$@"\n')
+    docker.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{docker.parent}{os.pathsep}{os.environ['PATH']}")
+    async with make(ASYNC, host="docker://voice") as api:
+        answer = await api.speak("a", "en")
+        assert (answer.status, answer.provider) == (200, "google")
+        pid = int((await api.speak("child", "en")).body)
+        with pytest.raises(
+            ApiError, match=r"docker://voice: died with status 7; it last said: .*about to die"
+        ):
+            await api.speak("die", "en")
+        os.kill(pid, 9)
+    async with make(ASYNC, host="docker://voice") as api:
+        pid = int((await api.speak("child", "en")).body)
+    assert gone(pid)
