@@ -8,6 +8,9 @@ from pathlib import Path
 import msgspec
 
 from drills.stacks.errors import StackError
+from drills.stacks.processes.layout import Layout
+from drills.stacks.processes.stack import keeper_pid
+from drills.stacks.processes.take_down import take_down
 
 _REPOSITORY = Path(__file__).resolve().parents[1]
 _FAULT = "database-password-wrong"
@@ -45,13 +48,18 @@ def demo(folder: Path) -> int:
         ),
         _Command("the verdict is green again", judge),
     )
+    layout = Layout(root)
+    if keeper_pid(layout) is not None:
+        print("── one that was left running is taken down first", flush=True)
+        take_down(layout)
     try:
         for number, command in enumerate(commands, 1):
             print(f"\n── {number}/{len(commands)} · {command.shows}", flush=True)
             _run(command)
     finally:
-        print("\n── and it is taken down", flush=True)
-        _run(_Command("", _drills("down", root), limit_s=_DOWN_S))
+        if layout.stack_file.exists():
+            print("\n── and it is taken down", flush=True)
+            _run(_Command("", _drills("down", root), limit_s=_DOWN_S))
     print(f"\ndone · every command ended as it has to · the last verdict: {_verdict()}", flush=True)
     return 0
 

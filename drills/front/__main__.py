@@ -24,6 +24,7 @@ async def run(port: int, service_port: int, control_port: int, knowledge: Knowle
     proxy = Proxy(_HOST, service_port, knowledge)
     control = ControlPort(proxy, knowledge.token)
     async with contextlib.AsyncExitStack() as servers:
+        servers.push_async_callback(proxy.close)
         for serve, at in ((proxy.serve, port), (control.serve, control_port)):
             server = await asyncio.start_server(serve, _HOST, at, limit=MAX_HEAD, backlog=512)
             servers.callback(server.close)

@@ -53,6 +53,14 @@ class Proxy:
         self._idle: list[_Link] = []
         self._count = 0
 
+    async def close(self) -> None:
+        """Close the connections to the service that are kept for later."""
+        while self._idle:
+            link = self._idle.pop()
+            link.writer.close()
+            with contextlib.suppress(OSError):
+                await link.writer.wait_closed()
+
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one client's connection until either side closes it."""
         try:

@@ -15,10 +15,12 @@ import msgspec
 
 from drills.stacks.errors import PortTakenError, StackError
 from drills.stacks.processes.layout import LOOPBACK, Layout, Ports, Secrets
+from target.wait import Seen, eventually
 
 _USER = "stack"
 _TAIL_LINES = 12
 _LOG_TAIL_BYTES = 16 << 10
+_SETTLE_S = 15.0
 _TAKEN = ("address already in use", "errno 98", "could not bind ipv4 address")
 
 
@@ -231,6 +233,19 @@ class Supervisor:
         """Stop, then start."""
         self.stop(name)
         self.start(name)
+
+    def wait_settled(self) -> None:
+        """Wait until no program is on its way up or down. Raises StackError naming those that still are."""
+
+        def look() -> Seen:
+            moving = [
+                state.name for state in self.states() if state.state in ("STARTING", "STOPPING", "BACKOFF")
+            ]
+            return Seen(not moving, ", ".join(moving))
+
+        waited = eventually(look, deadline_s=_SETTLE_S)
+        if not waited.met:
+            raise StackError(f"still on the way after {waited.seconds:.0f} s: {waited.seen}")
 
     def raise_if_failed(self, name: str) -> None:
         """Raises StackError with the last lines of its log when a program is not going to come up."""

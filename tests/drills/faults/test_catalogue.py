@@ -1,0 +1,74 @@
+"""The list of faults."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+from drills.faults import catalogue
+from drills.faults.fault import FaultError
+
+DEMANDED = {
+    "database-password-wrong",
+    "environment-not-restarted",
+    "openai-credentials-refused",
+    "google-credentials-refused",
+    "yandex-credentials-refused",
+    "primary-dead-behind-fallback",
+    "empty-audio",
+    "silence",
+    "wrong-words",
+    "bucket-missing",
+    "object-corrupt-same-size",
+    "rows-of-a-day-missing",
+    "provider-slow-6s",
+    "errors-5-percent",
+    "token-not-checked",
+    "secret-in-health",
+    "wrong-version-served",
+}
+
+
+def test_names_are_unique_and_all_that_were_asked_for_are_there():
+    names = [fault.name for fault in catalogue.FAULTS]
+    assert len(set(names)) == len(names)
+    assert set(names) >= DEMANDED
+
+
+def test_every_fault_shows_in_a_criterion_that_there_is(request):
+    document = yaml.safe_load((request.config.rootpath / "checks" / "criteria.yaml").read_text())
+    known = set()
+    for group in document["criteria"].values():
+        for line in group:
+            known.add(next(iter(line)) if isinstance(line, dict) else line.split()[0])
+    for fault in catalogue.FAULTS:
+        assert fault.shows, fault.name
+        assert set(fault.shows) <= known, fault.name
+
+
+def test_the_json_list_has_name_family_says_cure():
+    ran = subprocess.run(
+        [sys.executable, "-m", "drills", "faults", "--json"],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    )
+    listed = json.loads(ran.stdout)
+    assert {entry["name"] for entry in listed} == {fault.name for fault in catalogue.FAULTS}
+    assert all(set(entry) == {"name", "family", "says", "cure"} for entry in listed)
+    assert {entry["cure"] for entry in listed} == {"environment", None}
+    by_name = {entry["name"]: entry for entry in listed}
+    assert by_name["bucket-missing"]["family"] == "storage"
+
+
+def test_an_unknown_name_gets_the_nearest_ones():
+    with pytest.raises(FaultError, match="did you mean database-password-wrong"):
+        catalogue.find("database-pasword-wrong")
+
+
+def test_a_name_like_no_other_gets_the_way_to_the_list():
+    with pytest.raises(FaultError, match="python -m drills faults"):
+        catalogue.find("zzzz")

@@ -1,0 +1,86 @@
+"""Every fault lands, is remembered while it is active, and leaves nothing behind when it is healed."""
+
+import hashlib
+
+import pytest
+
+from drills.faults import active, catalogue
+from drills.faults.fault import FaultError
+from drills.front.behaviour import Behaviour
+from drills.stacks.processes.storage import BACKUP_BUCKET, BUCKET
+
+pytestmark = pytest.mark.drill
+
+
+def inventory(stack):
+    """Everything that a fault could have left changed."""
+    store = stack.store()
+    found = {
+        bucket: sorted(
+            (item.object_name, item.size, item.etag) for item in store.list_objects(bucket, recursive=True)
+        )
+        for bucket in (BUCKET, BACKUP_BUCKET)
+    }
+    with stack.database() as connection, connection.cursor() as cursor:
+        with cursor.copy("COPY (SELECT * FROM voice_usage_logs ORDER BY id) TO STDOUT") as copy:
+            found["rows"] = hashlib.sha256(b"".join(bytes(block) for block in copy)).hexdigest()
+        found["sequence"] = cursor.execute("SELECT last_value FROM voice_usage_logs_id_seq").fetchone()
+    for path in (stack.layout.environment, stack.layout.environment_previous):
+        found[path.name] = (path.read_bytes(), path.stat().st_mode)
+    found["front"] = stack.front.state()
+    found["orders"] = [standing.orders for standing in stack.providers.state().providers.values()]
+    found["parts"] = [(part.program.name, part.program.state) for part in stack.parts()]
+    found["saved"] = sorted(path.name for path in stack.layout.saved.glob("*"))
+    return found
+
+
+@pytest.mark.parametrize("fault", catalogue.FAULTS, ids=lambda fault: fault.name)
+def test_lands_and_heals(stack, fault):
+    stack.wait_service()
+    before = inventory(stack)
+    evidence = active.inject(stack, fault.name)
+    assert evidence
+    assert all(
+        secret not in evidence for secret in (stack.secrets.openai_api_key, stack.secrets.database_password)
+    )
+    assert [(item.name, item.evidence) for item in active.active(stack)] == [(fault.name, evidence)]
+    assert active.heal(stack, fault.name) == [fault.name]
+    assert active.active(stack) == []
+    stack.wait_service()
+    stack.supervisor.wait_settled()
+    assert inventory(stack) == before
+
+
+def test_two_faults_of_different_parts_heal_together(stack):
+    before = inventory(stack)
+    active.inject(stack, "token-not-checked")
+    active.inject(stack, "object-missing")
+    assert active.heal(stack, None) == ["object-missing", "token-not-checked"]
+    assert inventory(stack) == before
+    assert active.heal(stack, None) == []
+
+
+def test_the_same_part_is_not_broken_twice(stack):
+    active.inject(stack, "metrics-gone")
+    try:
+        with pytest.raises(FaultError, match="metrics-gone is active already"):
+            active.inject(stack, "metrics-gone")
+        with pytest.raises(FaultError, match="heal that one first"):
+            active.inject(stack, "secret-in-health")
+    finally:
+        active.heal(stack, None)
+    assert stack.front.state() == Behaviour()
+
+
+def test_what_is_not_active_cannot_be_healed(stack):
+    with pytest.raises(FaultError, match="metrics-gone is not active; active: none"):
+        active.heal(stack, "metrics-gone")
+
+
+def test_a_fault_that_does_not_land_is_undone_and_said(stack, monkeypatch):
+    before = inventory(stack)
+    monkeypatch.setattr(type(stack.front), "become", lambda self, behaviour: behaviour)
+    with pytest.raises(FaultError, match="nothing is wrong"):
+        active.inject(stack, "metrics-gone")
+    assert active.active(stack) == []
+    assert inventory(stack) == before
