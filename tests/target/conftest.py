@@ -22,7 +22,7 @@ import pytest
 import urllib3
 from minio import Minio
 
-from target.description import Database, Objects
+from target.description import Api, Code, Database, Environment, Objects, Target, Virtualenv
 from target.wait import Seen, eventually
 
 _WEED_PORTS = (
@@ -127,6 +127,51 @@ def s3() -> Iterator[Objects]:
         yield objects
 
 
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A checkout as the runbook has it, with what must be left out beside what must not."""
+    folder = tmp_path / "check out"
+    package = folder / "app/services/voice_v2"
+    (package / "core/__pycache__").mkdir(parents=True)
+    (package / "__init__.py").write_text("")
+    (package / "core/config.py").write_text("x = 1\n")
+    (package / "core/__pycache__/config.cpython-311.pyc").write_text("cache")
+    (package / "core/stale.pyc").write_text("cache")
+    (package / "run me.sh").write_text("#!/bin/sh\n")
+    (package / "run me.sh").chmod(0o755)
+    (package / "голос.txt").write_text("да")
+    (package / "latest").symlink_to("core")
+    (folder / "requirements.txt").write_text("openai==1.2.3\n")
+    return folder
+
+
+@pytest.fixture
+def deployment(checkout: Path, tmp_path: Path) -> Target:
+    """A target with that checkout, an environment file, and this virtualenv; nothing answers at its URL."""
+    (tmp_path / ".env").write_text("S3_BUCKET=voice-files\nOPENAI_API_KEY=sk-canary\n")
+    return Target(
+        name="test",
+        api=Api(url="http://127.0.0.1:9"),
+        code=Code(checkout=str(checkout)),
+        environment=Environment(
+            file=str(tmp_path / ".env"), previous=str(tmp_path / ".env.previous"), reader="systemd"
+        ),
+        virtualenv=Virtualenv(path=sys.prefix),
+    )
+
+
+@pytest.fixture
+def head(checkout: Path) -> str:
+    """The checkout is a git repository: its HEAD."""
+    who = ("-c", "user.name=t", "-c", "user.email=t@localhost", "-c", "commit.gpgsign=false")
+    commands = (["init", "-q"], ["add", "-A"], ["commit", "-q", "-m", "release"], ["rev-parse", "HEAD"])
+    for words in commands:
+        done = subprocess.run(
+            ["git", *who, *words], cwd=checkout, check=True, capture_output=True, text=True, timeout=30
+        )
+    return done.stdout.strip()
+
+
 def _make_bucket(objects: Objects) -> None:
     pool = urllib3.PoolManager(timeout=5.0, retries=False)
     client = Minio(
@@ -175,6 +220,7 @@ def _running(
     command: list[str], log: Path, *, stop: signal.Signals = signal.SIGTERM, user: str | None = None
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A process that ends with the block, and with this process however that ends."""
+    die = functools.partial(_die_with_parent, stop) if sys.platform == "linux" else None
     with log.open("wb") as output:
         process = subprocess.Popen(
             command,
@@ -184,7 +230,7 @@ def _running(
             cwd="/",
             user=user,
             start_new_session=True,
-            preexec_fn=_die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509  (one prctl, no lock)
+            preexec_fn=die,  # noqa: PLW1509  (one prctl, no lock)
         )
     try:
         yield process
@@ -197,8 +243,8 @@ def _running(
             process.wait(timeout=10)
 
 
-def _die_with_parent() -> None:
-    _libc().prctl(1, signal.SIGINT)  # PR_SET_PDEATHSIG
+def _die_with_parent(how: signal.Signals) -> None:
+    _libc().prctl(1, how)  # PR_SET_PDEATHSIG
 
 
 @functools.cache
