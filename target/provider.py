@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from target.description import Provider
-from target.dialects import Dialect, Google, OpenAi, Question, Yandex
+from target.wire import Dialect, Google, OpenAi, Question, Yandex
 from target.errors import TargetError
 from target.http import Http
 from target.redact import MASK, Redactor, secrets_of
