@@ -55,8 +55,8 @@ def _parser() -> argparse.ArgumentParser:
         return sub
 
     environment = add("environment", "Level 1: put the previous environment file back, restart, prove")
-    environment.add_argument("--to", metavar="FILE", help="this file instead of the target's previous one")
     way = environment.add_mutually_exclusive_group()
+    way.add_argument("--to", metavar="FILE", help="this file instead of the target's previous one")
     way.add_argument("--resume", action="store_true", help="only go on with an unfinished run")
     way.add_argument("--undo", action="store_true", help="bring back the state before the last run")
     environment.add_argument(
@@ -98,9 +98,7 @@ def main(arguments: list[str] | None = None) -> int:
     from target.redact import Redactor
 
     redactor = Redactor()
-    progress = Progress(
-        Path(os.devnull).open("w", encoding="utf-8") if options.json else sys.stdout, redactor
-    )
+    progress = Progress(None if options.json else sys.stdout, redactor)
     errors = Progress(sys.stderr, redactor)
     try:
         path = load.locate(options.target, os.environ, Path.cwd())

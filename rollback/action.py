@@ -55,8 +55,12 @@ class Action(ABC, Generic[P]):
         """The steps, in order."""
 
     @abstractmethod
-    def check_resume(self, plan: P) -> None:
-        """Whether going on with an unfinished run is safe. Raises Refused: somebody else has changed things since."""
+    def learn(self, plan: P) -> None:
+        """Teach the redactor the secrets in the plan's files, before an earlier run is gone on with or taken back."""
+
+    @abstractmethod
+    def check_resume(self, plan: P, *, back: bool) -> None:
+        """Whether to go on with an unfinished run (or its way `back`) is what was asked, and safe. Raises Refused."""
 
     @abstractmethod
     def check_undo(self, plan: P) -> list[Finding]:

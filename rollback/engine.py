@@ -1,6 +1,7 @@
 """The engine: carries out any action under the lock, with a journal, so that a crash at any point can be mended."""
 
 import os
+import shlex
 import time
 from collections.abc import Callable
 from typing import Generic
@@ -92,6 +93,8 @@ class Engine(Generic[P]):
         survey = self.action.survey(run.partition("-")[0], last)
         self._head(survey.goal, "dry run" if order.dry_run else "")
         if survey.already:
+            if held is not None and not order.dry_run:
+                self.lock.clear(held)
             return self._result(Finish("nothing to do", (), survey.already), survey.goal, started)
         steps = self.action.steps(survey.plan)
         findings = [*survey.findings, *(finding for step in steps for finding in step.preflight())]
@@ -113,7 +116,7 @@ class Engine(Generic[P]):
             plan = self.action.seal(survey.plan)
             book = self.journals.open(run)
             book.append(self._first_line(run, plan, None))
-            finish = self._turn(plan, book, still_held, started).forward({})
+            finish = self._turn(plan, book, still_held, started).forward(set(), set())
         return self._result(finish, survey.goal, started, run)
 
     def _resume(self, order: Order, held: Held | None, note: str, last: Story) -> Result:
@@ -128,8 +131,7 @@ class Engine(Generic[P]):
         )
         if note:
             self.progress.entry("lock", note, tone="doubt")
-        if not last.back:
-            self.action.check_resume(plan)
+        self.action.check_resume(plan, back=last.back)
         if order.dry_run:
             return self._show(self.action.steps(plan), goal, started, back=last.back)
         self.confirm()
@@ -143,7 +145,9 @@ class Engine(Generic[P]):
             book.append(journal.Resume(at=journal.now(), by=whoami(), pid=os.getpid()))
             turn = self._turn(plan, book, still_held, started)
             finish = (
-                turn.back(last.to_undo, asked=last.asked_back) if last.back else turn.forward(last.applied)
+                turn.back(last.to_undo, asked=last.asked_back)
+                if last.back
+                else turn.forward(last.applied, last.begun)
             )
         return self._result(finish, goal, started, last.run)
 
@@ -178,12 +182,14 @@ class Engine(Generic[P]):
 
     def _plan_of(self, story: Story) -> P:
         try:
-            return msgspec.convert(story.begin.plan, self.action.plan_type)
+            plan = msgspec.convert(story.begin.plan, self.action.plan_type)
         except msgspec.ValidationError as error:
             raise Refused(
                 f"{self.journals.path(story.run)}: its plan cannot be understood ({error}): it was written by another "
                 "version of this tool; go on with that version"
             ) from error
+        self.action.learn(plan)
+        return plan
 
     def _first_line(self, run: str, plan: P, undoes: str | None) -> Begin:
         return Begin(
@@ -201,7 +207,10 @@ class Engine(Generic[P]):
         )
 
     def _wait_for_earlier(self, run: str) -> None:
-        signs = [run.partition("-")[0], self.lock.folder, self.site.service.commands("restart")]
+        restart = " ".join(
+            shlex.split(self.site.service.commands("restart"))
+        )  # as a list of processes shows it
+        signs = [run.partition("-")[0], self.lock.folder, restart]
         with self.progress.running("earlier run") as report:
             wait_for_earlier(self.site.host, signs, report)
 
@@ -230,10 +239,9 @@ class Engine(Generic[P]):
                     self.progress.entry(f"{step.name}, back", step.undoes)
         else:
             for number, step in enumerate(steps, 1):
-                first, *more = step.commands
-                self.progress.entry(f"{number} {step.name}", first)
-                for command in more:
-                    self.progress.entry("", command)
+                self.progress.line(f"  {number} {step.name}")
+                for command in step.commands:
+                    self.progress.command(command)
         return self._result(Finish("planned", (), ""), goal, started)
 
     def _warn(self, text: str) -> None:

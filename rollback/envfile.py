@@ -47,9 +47,13 @@ class EnvFile:
 
     def hash(self, path: str) -> str | None:
         """Keyed hash of the file's bytes, None when there is no file."""
-        if self.site.host.facts(path) is None:
-            return None
-        return self.site.records.keyed_hash(self.site.host.read(path))
+        try:
+            content = self.site.host.read(path)
+        except HostError:
+            if self.site.host.facts(path) is None:
+                return None
+            raise
+        return self.site.records.keyed_hash(content)
 
     def changed(self) -> float:
         """When the environment file was last switched: its ctime, by the host's clock.
@@ -118,7 +122,6 @@ class SetAside(Step):
             raise StepFailed(
                 f"{self.plan.file} was changed by somebody since the preflight; it was left as it is"
             )
-        self.site.host.remove(self.plan.kept)  # cut short by a crash, if it is there
         self.site.host.copy_beside(self.plan.file, self.plan.kept)
 
     def verify(self) -> str:
@@ -200,8 +203,8 @@ class Switch(Step):
             return f"there was none before; what was put there is {plan.undone} now"
         aside = ""
         if now is not None and (now != plan.new or self.files.hash(plan.source) != plan.new):
-            host.remove(plan.undone)
-            host.copy_beside(plan.file, plan.undone)
+            if self.files.hash(plan.undone) != now:
+                host.copy_beside(plan.file, plan.undone)
             aside = f"; what was there is kept as {plan.undone.rpartition('/')[2]}"
         self.files.copy(plan.kept, plan.kept)
         if self.files.hash(plan.file) != plan.old:

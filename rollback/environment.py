@@ -16,6 +16,7 @@ from rollback.step import Finding, Step
 from target import environment
 from target.description import Environment
 from target.errors import HostError, TargetError
+from target.host import FileFacts
 from target.redact import secrets_of
 from target.service import ServiceStatus
 
@@ -44,8 +45,7 @@ class EnvironmentAction(Action[EnvironmentPlan]):
 
     def survey(self, stamp: str, last: Story | None) -> Survey[EnvironmentPlan]:
         host = self.site.host
-        file = self._real_path()
-        facts = host.facts(file)
+        file, facts = self._in_place()
         self._old = None if facts is None else host.read(file)
         old = environment.read(self._old or b"", self.settings.reader).variables
         self.site.redactor.add(secrets_of(old))
@@ -104,9 +104,13 @@ class EnvironmentAction(Action[EnvironmentPlan]):
             return (restart, prove)
         return (SetAside(self.site, plan), Switch(self.site, plan), restart, prove)
 
-    def check_resume(self, plan: EnvironmentPlan) -> None:
-        self._wants(plan)
-        self._learn_secrets(plan)
+    def check_resume(self, plan: EnvironmentPlan, *, back: bool) -> None:
+        if self.to is not None and self.to != plan.source:
+            raise Refused(
+                f"an unfinished run goes to {plan.source}, not to {self.to}: end it first, with --resume or --undo"
+            )
+        if back:
+            return
         if EnvFile(self.site, plan).hash(plan.file) not in (plan.old, plan.new):
             raise Refused(
                 f"{plan.file} was changed by somebody since that run was cut short: it is neither the old nor the new "
@@ -115,8 +119,6 @@ class EnvironmentAction(Action[EnvironmentPlan]):
             )
 
     def check_undo(self, plan: EnvironmentPlan) -> list[Finding]:
-        self._wants(plan)
-        self._learn_secrets(plan)
         if plan.restart_only:
             raise Refused("nothing to undo: the last run restarted the service and changed no file")
         files = EnvFile(self.site, plan)
@@ -146,16 +148,18 @@ class EnvironmentAction(Action[EnvironmentPlan]):
             lines.append(f"{self.site.service.name}: cannot be asked: {error}")
         return lines
 
-    def _real_path(self) -> str:
+    def _in_place(self) -> tuple[str, FileFacts | None]:
         """The file that is to be replaced: a symlink stays, and what it points to is switched."""
-        facts = self.site.host.facts(self.settings.file)
+        path = self.settings.file
+        facts = self.site.host.facts(path)
         if facts is not None and facts.kind == "symlink":
-            return self.site.host.must(["readlink", "-f", "--", self.settings.file]).rstrip("\n")
+            path = self.site.host.must(["readlink", "-f", "--", path]).rstrip("\n")
+            facts = self.site.host.facts(path)
         if facts is not None and facts.kind != "regular":
             raise Refused(
                 f"{self.settings.file} on {self.site.host.url} is a {facts.kind}, not a file: correct the target"
             )
-        return self.settings.file
+        return path, facts
 
     def _status(self) -> ServiceStatus:
         try:
@@ -205,16 +209,10 @@ class EnvironmentAction(Action[EnvironmentPlan]):
             name for name, value in old.items() if name in running and running[name] == value != new.get(name)
         )
 
-    def _wants(self, plan: EnvironmentPlan) -> None:
-        if self.to is not None and self.to != plan.source:
-            raise Refused(
-                f"an unfinished run goes to {plan.source}, not to {self.to}: end it first, with --resume or --undo and "
-                "without --to"
-            )
-
-    def _learn_secrets(self, plan: EnvironmentPlan) -> None:
+    def learn(self, plan: EnvironmentPlan) -> None:
         for path in (plan.file, plan.kept, plan.source):
-            if self.site.host.facts(path) is not None:
+            facts = self.site.host.facts(path)
+            if facts is not None and facts.kind in ("regular", "symlink"):
                 content = self.site.host.read(path)
                 self.site.redactor.add(secrets_of(environment.read(content, self.settings.reader).variables))
 

@@ -145,9 +145,9 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
         return None if self.begin.undoes is not None else self.begun
 
     @property
-    def applied(self) -> dict[int, str]:
-        """Steps that were applied and verified, with their evidence."""
-        return {line.step: line.evidence for line in self.lines if isinstance(line, Done)}
+    def applied(self) -> set[int]:
+        """Steps that were applied and verified."""
+        return {line.step for line in self.lines if isinstance(line, Done)}
 
     @property
     def begun(self) -> set[int]:

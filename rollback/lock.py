@@ -135,10 +135,8 @@ class Lock:
             token=secrets.token_hex(8),
         )
         self._host.make_folder(self._state_dir)
-        if over is not None and not self._clear(over.owner.token if over.owner else ""):
-            raise Refused(
-                f"{self.folder} on {self._host.url} has changed hands meanwhile; run again to see whose it is"
-            )
+        if over is not None:
+            self.clear(over)
         if not self._host.claim(self.folder):
             held = self.look()
             raise Refused(
@@ -152,6 +150,13 @@ class Lock:
                 self._clear(owner.token)
             except HostError as error:
                 warn(f"the lock could not be released ({error}); next time: --break-lock")
+
+    def clear(self, held: Held) -> None:
+        """Remove a lock that `judge` let pass, where there is nothing to do under a new one. Raises Refused."""
+        if not self._clear(held.owner.token if held.owner else ""):
+            raise Refused(
+                f"{self.folder} on {self._host.url} changed hands meanwhile; run again to see whose it is"
+            )
 
     def _still_held(self, token: str) -> None:
         if not self._host.run(["grep", "-qF", token, f"{self.folder}/{_OWNER}"]).ok:

@@ -45,6 +45,10 @@ class Progress:
         for text in texts:
             self.line(text, tone)
 
+    def command(self, text: str) -> None:
+        """A command to copy: on a line of its own, however long, so that it stays whole."""
+        self._write([f"      {self._redactor.text(text)}"], "")
+
     def entry(self, name: str, evidence: str, seconds: float | None = None, tone: str = "") -> None:
         """A step's line: name, evidence, duration."""
         took = "" if seconds is None else clock.length(seconds)

@@ -48,10 +48,13 @@ def ready(site: Site, timeout_s: float = _PROBE_S) -> tuple[bool, str, Health | 
     return health.system_status in WORKS, f"/health says {health.system_status!r}", health
 
 
-def look_for_ready(site: Site, younger_than: float, stop: Callable[[], bool]) -> Callable[[], Seen]:
+def look_for_ready(
+    site: Site, younger_than: float, stop: Callable[[], bool], *, any_answer: bool = False
+) -> Callable[[], Seen]:
     """A look for `eventually`: the service works, by a process that started after that time (the host's clock).
 
-    Ends early when the service control calls the service failed, or when the person wants to stop.
+    Ends early when the service control calls the service failed, when the person wants to stop, and with `any_answer`
+    when /health answers at all: a service that did not work before need not be waited for.
     """
 
     def look() -> Seen:
@@ -67,8 +70,8 @@ def look_for_ready(site: Site, younger_than: float, stop: Callable[[], bool]) ->
             return Seen(met=False, seen=f"{site.service.name} is {status.state}: {status.detail}")
         if not started_after(status, younger_than):
             return Seen(met=False, seen="the process of before still runs")
-        works, seen, _ = ready(site)
-        return Seen(met=works, seen=seen)
+        works, seen, health = ready(site)
+        return Seen(met=works, seen=seen, final=any_answer and health is not None)
 
     return look
 

@@ -7,10 +7,10 @@ from rollback.readiness import look_for_ready, ready, started, started_after
 from rollback.site import Site
 from rollback.step import Course, Finding, Step
 from target.errors import HostError
-from target.wait import Waited, eventually
+from target.wait import Seen, Waited, eventually
 
 _LOG_LINES = 8
-_ENOUGH_S = 5.0
+_APART_S = 0.05
 
 
 class Restart(Step):
@@ -47,10 +47,10 @@ class Restart(Step):
 
     def apply(self, course: Course, /) -> None:
         changed = self.changed()
-        if not started_after(self.site.service.status(), changed):
+        if not (course.again and started_after(self.site.service.status(), changed)):
             course.report(self.site.service.commands("restart"))
-            self._restart()
-        waited = self._wait(course, changed, self.ready_s)
+            self._restart(changed)
+        waited = self._wait(course, changed)
         if not waited.met:
             raise StepFailed(
                 f"{self.site.service.name} was not ready after {waited.attempts} attempts in {waited.seconds:.0f} s: "
@@ -77,12 +77,13 @@ class Restart(Step):
                 return f"{name} runs with what was there before"
         else:
             try:
-                self._restart()
+                self._restart(changed)
             except StepFailed as error:
-                if self.was_ready:
+                # A controller that cannot be asked, or a process with what was tried, is not the state before.
+                if self.was_ready or self.site.service.status().state == "running":
                     raise
                 return f"{name} does not start, as before: {error}"
-        waited = self._wait(course, changed, self.ready_s if self.was_ready else min(self.ready_s, _ENOUGH_S))
+        waited = self._wait(course, changed, any_answer=not self.was_ready)
         if waited.met:
             return f"{name} runs with what was there before, ready at the {_ordinal(waited.attempts)} attempt"
         if self.was_ready:
@@ -91,16 +92,22 @@ class Restart(Step):
             )
         return f"{name} was restarted and does not work, as before: {waited.seen}"
 
-    def _restart(self) -> None:
+    def _restart(self, changed: float) -> None:
+        # The start of a process is known to some hundredths of a second: keep it clear of the moment of the switch.
+        eventually(
+            lambda: Seen(met=self.site.host.now() > changed + _APART_S, seen=""),
+            deadline_s=1.0,
+            interval_s=_APART_S,
+        )
         try:
             self.site.service.restart()
         except HostError as error:
             raise StepFailed(str(error), self._last_words()) from error
 
-    def _wait(self, course: Course, changed: float, wait_s: float) -> Waited:
+    def _wait(self, course: Course, changed: float, *, any_answer: bool = False) -> Waited:
         return eventually(
-            look_for_ready(self.site, changed, course.stop),
-            deadline_s=min(wait_s, course.left()),
+            look_for_ready(self.site, changed, course.stop, any_answer=any_answer),
+            deadline_s=min(self.ready_s, course.left()),
             on_attempt=lambda attempt, seen: course.report(f"attempt {attempt}: {seen.seen}"),
         )
 

@@ -15,11 +15,15 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 class Course(msgspec.Struct, frozen=True):
-    """What a running step is given: its deadline (monotonic clock), a way to tell how it goes, and whether to stop."""
+    """What a running step is given: its deadline (monotonic clock), a way to tell how it goes, and whether to stop.
+
+    `again`: a run that was cut short may have applied the step already, in part or in whole.
+    """
 
     deadline: float
     report: Callable[[str], None]
     stop: Callable[[], bool]
+    again: bool
 
     def left(self) -> float:
         """Seconds until the deadline, never negative."""

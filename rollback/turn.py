@@ -52,9 +52,9 @@ class Turn(Generic[P]):
         self.steps = action.steps(plan)
         self.results: list[StepResult] = []
 
-    def forward(self, applied: dict[int, str]) -> Finish:
-        """Apply what is not applied yet. `applied` was journaled before; it is verified again, not believed."""
-        begun = set(applied)
+    def forward(self, applied: set[int], begun: set[int]) -> Finish:
+        """Apply what is not applied yet. `applied` and `begun` were journaled before: verified again, not believed."""
+        before = set(begun)
         for number, step in enumerate(self.steps, 1):
             name = f"{number} {step.name}"
             if number in applied and (evidence := self._still_so(step)) is not None:
@@ -70,7 +70,7 @@ class Turn(Generic[P]):
             began = time.monotonic()
             try:
                 with self.progress.running(name) as report:
-                    step.apply(self._course(step, report, within_budget=True))
+                    step.apply(self._course(step, report, again=number in before, within_budget=True))
                     evidence = step.verify()
                 took = time.monotonic() - began
                 self.book.append(
@@ -102,7 +102,7 @@ class Turn(Generic[P]):
             began = time.monotonic()
             try:
                 with self.progress.running(name) as report:
-                    evidence = step.undo(self._course(step, report, within_budget=False))
+                    evidence = step.undo(self._course(step, report, again=True, within_budget=False))
             except TargetError as error:
                 self._tell_failure(name, error, time.monotonic() - began)
                 self._try_append(self._failure(number, step, error))
@@ -132,7 +132,9 @@ class Turn(Generic[P]):
         except StepFailed:
             return None
 
-    def _course(self, step: Step, report: Callable[[str], None], *, within_budget: bool) -> Course:
+    def _course(
+        self, step: Step, report: Callable[[str], None], *, again: bool, within_budget: bool
+    ) -> Course:
         deadline = time.monotonic() + step.timeout_s
         if within_budget:
             over = self.started + self.budget_s
@@ -140,7 +142,7 @@ class Turn(Generic[P]):
                 raise StepFailed(f"the budget of {clock.budget(self.budget_s)} is used up")
             deadline = min(deadline, over)
         # On the way back there is no stopping half-way.
-        return Course(deadline, report, self.stop if within_budget else lambda: False)
+        return Course(deadline, report, self.stop if within_budget else lambda: False, again)
 
     def _failure(self, number: int, step: Step, error: TargetError) -> journal.Failed:
         logs = error.evidence if isinstance(error, StepFailed) else ()

@@ -1,0 +1,29 @@
+"""A service small enough to restart in a blink: reads `.env` at its start and answers /health as voice-v2 does.
+
+`MODE` in the file: ok; never (does not listen); exit (ends at once); sick (says unhealthy).
+"""
+
+import socket
+import sys
+import time
+
+with open(".env", encoding="utf-8") as file:
+    settings = dict(line.rstrip("\n").split("=", 1) for line in file if "=" in line)
+mode = settings.get("MODE", "ok")
+print(f"starting in mode {mode}, password {settings.get('DB_PASSWORD')}", file=sys.stderr, flush=True)
+if mode == "exit":
+    sys.exit("cannot start in this mode")
+while mode == "never":
+    time.sleep(60)
+status = "unhealthy" if mode == "sick" else "healthy"
+body = (
+    f'{{"system_status": "{status}", "version": "{settings.get("VERSION", "2.3.1")}", '
+    f'"revision": "a1b2c3d4e5f6a7b8c9d0", "env": "{settings.get("NAME")}"}}'
+)
+head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+with socket.create_server(("127.0.0.1", int(sys.argv[1]))) as server:
+    while True:
+        channel, _ = server.accept()
+        with channel:
+            if channel.recv(65536):
+                channel.sendall((head + body).encode())
