@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from target.description import Provider
-from target.dialects import Google, OpenAi, Yandex
+from target.wire import Google, OpenAi, Yandex
 from target.errors import TargetError
 from target.provider import ProviderClient
 
