@@ -101,7 +101,7 @@ def database(postgres: PostgresServer) -> Database:
     """A database of its own with the reference service's table, empty; it goes with the server."""
     name = f"test_{secrets.token_hex(4)}"
     with psycopg.connect(postgres.url(), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
+        connection.execute(f"CREATE DATABASE {name} STRATEGY file_copy")
     with psycopg.connect(postgres.url(name)) as inside:
         inside.execute(TABLE)
     return Database(url=postgres.url(name))

@@ -177,7 +177,10 @@ async def test_a_bare_target_has_a_bare_record(service: VoiceService, records: R
     assert len(record.latency.tts) == 30
 
 
-async def test_a_name_that_is_taken_gets_a_number(service: VoiceService, records: Records) -> None:
+async def test_a_name_that_is_taken_gets_a_number(
+    service: VoiceService, records: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(latency, "SAMPLES", 3)
     bare = Target(name="bare", api=Api(url=service.url))
     names = []
     for _ in range(3):
@@ -259,6 +262,7 @@ async def test_an_environment_changed_after_the_start_is_not_recorded(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(latency, "SAMPLES", 3)
     changed = (tmp_path / ".env").stat().st_ctime
     monkeypatch.setattr(capture, "service_of", lambda *_: Started(changed - 10))
     assert "was changed after the service started" in await refusal(of(deployment, service), records)
