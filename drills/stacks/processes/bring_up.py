@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -95,6 +95,7 @@ class _Builder:
                 # The threads that still wait for a part see it gone, and end.
                 self._commands.abort()
                 take_down(self.layout)
+                self.stack.close()
                 raise
         target_file.write(
             self.layout,
@@ -122,19 +123,21 @@ class _Builder:
         keeper = Path(__file__).with_name("keeper.py")
         command = [sys.executable, "-I", "-S", str(keeper), str(run), sockets, "--"]
         with (self.layout.logs / "keeper.log").open("wb") as log:
-            process = subprocess.Popen(
+            # It returns as soon as it has the lock, and goes on in the background.
+            subprocess.run(
                 [*command, *supervisord_command(self.layout)],
                 cwd=self.layout.root,
                 env={**supervision.base_environment(), MARK: str(self.layout.root)},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,
+                timeout=_START_S,
+                check=True,
             )
 
         def look() -> Seen:
-            if process.poll() is not None:
-                return Seen(False, f"ended with exit {process.returncode}", final=True)
+            if keeper_pid(self.layout) is None:
+                return Seen(False, "it ended", final=True)
             return Seen(stack.supervisor.answers(), "no answer yet")
 
         waited = eventually(look, deadline_s=_START_S)
@@ -243,14 +246,16 @@ def brought_up(root: Path, *, latency_s: float | None, say: Say) -> Iterator[tup
     _check_folder(layout)
     layout.root.mkdir(parents=True, exist_ok=True)
     if _is_up(layout):
-        yield Stack.at(layout.root), None
+        with closing(Stack.at(layout.root)) as running:
+            yield running, None
         return
     lease = Lease(layout)
     try:
         # What runs here without being complete was left by one who was killed a moment ago.
         take_down(layout)
         try:
-            yield _build(layout, latency_s, say), lease
+            with closing(_build(layout, latency_s, say)) as stack:
+                yield stack, lease
         except BaseException:
             take_down(layout)
             raise
@@ -281,7 +286,6 @@ def _build(layout: Layout, latency_s: float | None, say: Say) -> Stack:
         try:
             builder.build()
         except PortTakenError as error:
-            take_down(layout)
             if attempt == _TRIES:
                 raise
             say(f"  a port was taken meanwhile, once more with others ({str(error).splitlines()[0]})")

@@ -2,10 +2,10 @@
 
     keeper.py RUN_FOLDER SOCKET_PORTS -- COMMAND …
 
-Locks RUN_FOLDER/alive and runs COMMAND (supervisord in the foreground). It ends COMMAND with SIGTERM when it is
-told to end itself, and when the lock on the folder around RUN_FOLDER falls free (whoever brought the stack up has
-gone, however that happened) while there is no RUN_FOLDER/settled. Afterwards it removes what SeaweedFS leaves in
-/tmp: sockets named after its ports.
+Locks RUN_FOLDER/alive, goes on in the background, and runs COMMAND there (supervisord in the foreground). It ends
+COMMAND with SIGTERM when it is told to end itself, and when the lock on the folder around RUN_FOLDER falls free
+(whoever brought the stack up has gone, however that happened) while there is no RUN_FOLDER/settled. Afterwards it
+removes what SeaweedFS leaves in /tmp: sockets named after its ports.
 """
 
 import fcntl
@@ -20,7 +20,7 @@ _STOP_SECONDS = 25.0
 
 
 def main(arguments: list[str]) -> int:
-    """Hold the command until it ends; its exit status, or 75 when another keeper holds this folder."""
+    """Hold the command until it ends, in a process of its own; 75 when another keeper holds this folder."""
     split = arguments.index("--")
     run, ports = Path(arguments[0]), arguments[1]
     alive = os.open(run / "alive", os.O_RDWR | os.O_CREAT, 0o600)
@@ -28,6 +28,9 @@ def main(arguments: list[str]) -> int:
         fcntl.flock(alive, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return os.EX_TEMPFAIL
+    if os.fork():
+        return 0
+    os.setsid()
     os.ftruncate(alive, 0)
     os.write(alive, f"{os.getpid()}\n".encode())
     asked = threading.Event()

@@ -75,6 +75,10 @@ class Stack:
             raise StackError(f"the stack in {root} does not run; start it: python -m drills up --dir {root}")
         return stack
 
+    def close(self) -> None:
+        """Close the connections that are kept; the stack itself goes on."""
+        self.providers.close()
+
     def store(self) -> Minio:
         """The object storage, by its SDK."""
         return storage.client(self.ports, self.secrets)

@@ -108,7 +108,7 @@ def test_it_has_three_releases_and_runs_the_second(stack):
 def test_its_target_file_loads(stack):
     from target.load import load
 
-    target = load(str(stack.layout.target_file))
+    target = load(stack.layout.target_file, environ={})
     assert target.api.url == stack.url
     assert stack.secrets.api_token not in stack.layout.target_file.read_text()
     assert stack.layout.target_secrets.stat().st_mode & 0o777 == 0o600
