@@ -1,3 +1,3 @@
 """Loads the plugins; each declares its own options, and the exit policy is with the checks."""
 
-pytest_plugins = ("checks.plugin",)
+pytest_plugins = ("checks.plugin", "checks.fixtures", "rollback.plugin")

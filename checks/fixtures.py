@@ -13,10 +13,12 @@ from target.host import Host
 
 
 @pytest.fixture(scope="session")
-async def survey(
-    run: Run, target: Target, hosts: list[Host], request: pytest.FixtureRequest
-) -> AsyncIterator[Survey]:
-    """The survey of this run, past its gate. Everything that it started is stopped afterwards."""
+async def survey(run: Run, target: Target, request: pytest.FixtureRequest) -> AsyncIterator[Survey]:
+    """The survey of this run, past its gate. Everything that it started is stopped afterwards.
+
+    The service is asked at once, while `surroundings` finds out whether the hosts can be reached.
+    """
+    hosts = [Host(url) for url in target.hosts]
     api = open_api(target, hosts[0])
     kinds = {kind_of(item) for item in request.session.items}
     survey = Survey(target, api, hosts, run.criteria, kinds)
