@@ -3,15 +3,13 @@
 import pytest
 
 from checks import advice, exposition
+from checks.components import unwell
 from checks.observation import Decide
 from checks.plugin import not_applicable
 from checks.survey import Survey
-from target.api import Health
 from target.description import Target
 
 pytestmark = [pytest.mark.post_rollback, pytest.mark.health]
-
-_WELL = {"healthy", "ok", "up", "pass", "passing", "operational", "available"}
 
 
 @pytest.mark.decides("service_ready")
@@ -91,21 +89,3 @@ async def test_memory(survey: Survey, decide: Decide, target: Target, request: p
         evidence=f"{resident / 1e6:.0f} MB ({whose})",
         next="restart the service and watch whether it grows again",
     )
-
-
-def unwell(health: Health) -> list[str]:
-    """A line for each component that is not well; providers are judged by asking them, not by what is said here."""
-    problems = []
-    components = health.more.get("components", {})
-    for name, component in (components if isinstance(components, dict) else {}).items():
-        status = component.get("status") if isinstance(component, dict) else component
-        if isinstance(status, str) and status.lower() not in _WELL:
-            error = component.get("error") if isinstance(component, dict) else None
-            problems.append(f"{name} is {status}{f': {error}' if error else ''}")
-    troubled = any(
-        provider.status is not None and provider.status.lower() not in _WELL
-        for provider in health.providers.values()
-    )
-    if health.system_status.lower() not in _WELL and not problems and not troubled:
-        problems.append(f"the system says that it is {health.system_status}")
-    return problems

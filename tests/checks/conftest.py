@@ -22,7 +22,7 @@ from checks import (
     test_provider,
     test_security,
 )
-from checks.criterion import criteria
+from checks.criterion import Criterion, criteria
 from checks.observation import Decide, Observation
 from checks.run import DeadService, reached
 from checks.survey import Survey
@@ -74,9 +74,9 @@ def deployment(monkeypatch: pytest.MonkeyPatch) -> Deployment:
     return d
 
 
-def survey_of(deployment: Deployment, *kinds: str) -> Survey:
+def survey_of(deployment: Deployment, *kinds: str, limits: dict[str, Criterion] | None = None) -> Survey:
     """A survey of the deployment for these kinds (all, when none is named)."""
-    limits = criteria(deployment.target.criteria, where="test")
+    limits = limits or criteria(deployment.target.criteria, where="test")
     every = {criterion.kind for criterion in limits.values()}
     hosts: Any = [FakeHost(deployment)]
     return Survey(deployment.target, FakeVoice(deployment), hosts, limits, kinds or every)

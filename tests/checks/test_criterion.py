@@ -27,7 +27,9 @@ def test_every_limit_of_the_runbook_is_there_as_written():
 
 
 def test_every_trigger_of_the_runbook_is_there():
-    assert sorted((trigger.kind, trigger.text) for trigger in triggers().values()) == [
+    assert sorted(
+        (trigger.kind, trigger.text) for trigger in triggers().values() if trigger.sign != "is"
+    ) == [
         ("critical", "> 10%"),
         ("degradation", "> 200%"),
         ("degradation", "> 5%"),

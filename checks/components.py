@@ -1,0 +1,23 @@
+"""What `/health` says of the components behind the service."""
+
+from target.api import Health
+
+_WELL = {"healthy", "ok", "up", "pass", "passing", "operational", "available"}
+
+
+def unwell(health: Health) -> list[str]:
+    """A line for each component that is not well; providers are judged by asking them, not by what is said here."""
+    problems = []
+    components = health.more.get("components", {})
+    for name, component in (components if isinstance(components, dict) else {}).items():
+        status = component.get("status") if isinstance(component, dict) else component
+        if isinstance(status, str) and status.lower() not in _WELL:
+            error = component.get("error") if isinstance(component, dict) else None
+            problems.append(f"{name} is {status}{f': {error}' if error else ''}")
+    troubled = any(
+        provider.status is not None and provider.status.lower() not in _WELL
+        for provider in health.providers.values()
+    )
+    if health.system_status.lower() not in _WELL and not problems and not troubled:
+        problems.append(f"the system says that it is {health.system_status}")
+    return problems

@@ -1,0 +1,226 @@
+"""The runbook's triggers: does a sign hold that calls for a rollback?"""
+
+from collections.abc import Awaitable, Callable
+from math import sqrt
+from statistics import median
+
+import msgspec
+
+from checks import differences, reconcile, standing
+from checks.components import unwell
+from checks.exposure import exposed, known_secrets
+from checks.rates import RatePlan
+from checks.run import DeadService
+from checks.survey import Survey
+from target.errors import TargetError
+from target.record import Record
+
+_FEWEST_TIMES = 10
+_LEAST_INCREASE_S = 0.1
+_REFUSED = {401, 403}
+_MISSING = ("ModuleNotFoundError", "ImportError", "No module named")
+
+
+class Sign(msgspec.Struct, frozen=True):
+    """Whether a trigger holds (None: could not be told) and why; `applies` is false where the target offers no way."""
+
+    holds: bool | None
+    evidence: str
+    applies: bool = True
+
+
+class Scene(msgspec.Struct, frozen=True):
+    """What triage looks at; `record` is None where none is kept."""
+
+    survey: Survey
+    record: Record | None
+
+
+def absent(why: str) -> Sign:
+    """A sign that this target cannot show."""
+    return Sign(None, why, applies=False)
+
+
+def found(problems: list[str], otherwise: str) -> Sign:
+    """A sign that holds when there are problems."""
+    return Sign(bool(problems), "; ".join(problems[:3]) or otherwise)
+
+
+async def _failures(scene: Scene, limit: float) -> Sign:
+    readiness = await scene.survey.ready()
+    if readiness.health is None:
+        return Sign(
+            True, "; ".join([f"it does not answer: {readiness.why}", *await scene.survey.host.why_down()])
+        )
+    voice = await scene.survey.voice()
+    taken, failed = [*voice.tts.samples, *voice.stt.samples], [*voice.tts.failures, *voice.stt.failures]
+    judged = RatePlan(limit).judge(len(failed), len(taken))
+    example = f": {failed[0].trouble}" if failed else ""
+    holds = {"fail": True, "pass": False, "inconclusive": None}[judged.outcome]
+    return Sign(holds, f"{len(failed)} of {len(taken)} requests failed{example}")
+
+
+async def _slower(scene: Scene, limit: float) -> Sign:
+    if scene.record is None or len(scene.record.latency.tts) < _FEWEST_TIMES:
+        return absent("no record with a latency baseline to compare with")
+    voice, baseline = await scene.survey.voice(), scene.record.latency
+    signs = [
+        _ratio("synthesis", voice.tts.seconds, baseline.tts, 1 + limit),
+        _ratio("transcription", voice.stt.seconds, baseline.stt, 1 + limit),
+    ]
+    if any(sign.holds for sign in signs):
+        return next(sign for sign in signs if sign.holds)
+    return Sign(
+        None if any(sign.holds is None for sign in signs) else False, "; ".join(s.evidence for s in signs)
+    )
+
+
+def _ratio(what: str, times: list[float], baseline: tuple[float, ...], limit: float) -> Sign:
+    """Medians compared, with the 95 % order-statistics interval of the one that is measured now."""
+    if len(times) < _FEWEST_TIMES or len(baseline) < _FEWEST_TIMES:
+        return Sign(None, f"{what}: only {len(times)} answers to compare with {len(baseline)} recorded")
+    ordered, then = sorted(times), median(baseline)
+    reach = 0.98 * sqrt(len(ordered))
+    low = ordered[max(0, int(len(ordered) / 2 - reach))]
+    high = ordered[min(len(ordered) - 1, int(len(ordered) / 2 + reach))]
+    told = f"{what}: median {median(times):.2f} s, recorded {then:.2f} s"
+    least = max(limit * then, then + _LEAST_INCREASE_S)
+    return Sign(True if low > least else False if high <= least else None, told)
+
+
+async def _memory(scene: Scene, limit: float) -> Sign:
+    del scene, limit
+    return absent("a record holds no figure of memory to compare with")
+
+
+async def _providers_lost(scene: Scene, limit: float) -> Sign:
+    del limit
+    target = scene.survey.target
+    if not target.providers or target.environment is None:
+        return absent("the target names no providers, or no environment with their credentials")
+    lost = [
+        each for each in await scene.survey.direct() if not each.ok and not each.refused and not each.unusable
+    ]
+    return found(
+        [f"{each.name}: {each.troubles[0]}" for each in lost], "every provider that accepts us answers"
+    )
+
+
+async def _providers_refuse(scene: Scene, limit: float) -> Sign:
+    del limit
+    target = scene.survey.target
+    if not target.providers or target.environment is None:
+        return absent("the target names no providers, or no environment with their credentials")
+    refusing = [each for each in await scene.survey.direct() if each.refused or each.unusable]
+    lines = [each.unusable or f"{each.name} refuses its credentials: {each.troubles[0]}" for each in refusing]
+    return found(lines, "every provider accepts its credentials")
+
+
+async def _data_lost(scene: Scene, limit: float) -> Sign:
+    del limit
+    target, data, record = scene.survey.target, scene.survey.data, scene.record
+    if target.objects is None and target.database is None:
+        return absent("the target names neither `objects` nor `database`")
+    problems = []
+    if target.database is not None and record is not None and record.database is not None:
+        problems += differences.rows(record.database, await data.table())
+    if target.objects is not None:
+        bucket = await data.bucket()
+        if not bucket.there:
+            problems.append(f"the bucket {target.objects.bucket} is not there")
+        elif record is not None and record.objects is not None:
+            problems += differences.objects(record.objects, bucket.objects).problems
+        if bucket.there and target.database is not None:
+            gone = reconcile.missing_audio((await data.log()).rows, bucket.objects)
+            problems += [f"{len(gone)} rows without their audio"] if gone else []
+            problems += reconcile.wrong_content(await data.contents())
+    return found(problems, "rows and objects are as recorded")
+
+
+async def _vulnerable(scene: Scene, limit: float) -> Sign:
+    del limit
+    survey, target = scene.survey, scene.survey.target
+    intruders = await survey.intruders() if target.api.token else []
+    open_doors = [
+        f"{each.what} is answered with {each.answer.status}"
+        for each in intruders
+        if each.answer is not None and each.answer.status not in _REFUSED
+    ]
+    health, metrics = (await survey.ready()).answer, (await survey.metrics_after()).answer
+    answers = [(target.api.paths.health, health), (target.api.paths.metrics, metrics)]
+    answers += [(f"the answer to {each.what}", each.answer) for each in intruders]
+    places = [
+        (place, answer.body.decode("utf-8", "replace")) for place, answer in answers if answer is not None
+    ]
+    variables = await survey.host.variables() if target.environment else {}
+    return found(
+        open_doors + exposed(places, known_secrets(target, variables)), "strangers refused, no secret told"
+    )
+
+
+async def _unstable(scene: Scene, limit: float) -> Sign:
+    del limit
+    survey, problems = scene.survey, list[str]()
+    if survey.target.service is None:
+        return absent("the target names no `service`")
+    first = await survey.host.status()
+    if first is not None and first.state in ("failed", "starting"):
+        problems.append(f"the service is {first.state}: {first.detail}")
+    elif first is not None and (await survey.ready()).health is not None:
+        last = await survey.host.status_after()
+        if last is not None and last.pid != first.pid:
+            problems.append(f"it restarted meanwhile: process {first.pid}, then {last.pid}")
+    return found(problems, "the process stayed the same")
+
+
+async def _environment_conflict(scene: Scene, limit: float) -> Sign:
+    del limit
+    if scene.survey.target.environment is None:
+        return absent("the target names no `environment`")
+    await scene.survey.ready()
+    lines = await standing.environment(scene.survey, scene.record) + await standing.stale(scene.survey)
+    return found(
+        lines, "the environment is as recorded, and the process younger" if scene.record else "no record"
+    )
+
+
+async def _storage_lost(scene: Scene, limit: float) -> Sign:
+    del limit
+    return found(unwell(await scene.survey.health_after()), "/health says that every component is well")
+
+
+async def _dependencies_missing(scene: Scene, limit: float) -> Sign:
+    del limit
+    if (await scene.survey.ready()).health is None:
+        lines = [
+            line for line in await scene.survey.host.why_down() if any(sign in line for sign in _MISSING)
+        ]
+        return found(lines, "the log does not speak of a missing module")
+    if scene.record is None or scene.survey.target.virtualenv is None:
+        return absent("no record, or no `virtualenv` in the target, to compare packages with")
+    lines = [line for line in await standing.packages(scene.survey, scene.record) if "not installed" in line]
+    return found(lines, "every recorded package is installed")
+
+
+TRIGGERS: dict[str, Callable[[Scene, float], Awaitable[Sign]]] = {
+    "api_failures": _failures,
+    "provider_connectivity_lost": _providers_lost,
+    "data_loss": _data_lost,
+    "security_vulnerability": _vulnerable,
+    "response_time_increase": _slower,
+    "memory_increase": _memory,
+    "error_share": _failures,
+    "system_instability": _unstable,
+    "environment_conflict": _environment_conflict,
+    "provider_authentication_failed": _providers_refuse,
+    "storage_connectivity_lost": _storage_lost,
+    "dependencies_missing": _dependencies_missing,
+}
+
+
+async def sign_of(name: str, scene: Scene, limit: float) -> Sign:
+    """Whether one trigger holds; what keeps it from being told is its evidence."""
+    try:
+        return await TRIGGERS[name](scene, limit)
+    except (TargetError, DeadService) as error:
+        return Sign(None, str(error))

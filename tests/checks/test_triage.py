@@ -1,0 +1,177 @@
+"""Triage names the scenario, the evidence, and the lowest level that cures it."""
+
+import io
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import pytest
+
+from checks.screen import Screen
+from checks.triage import Trigger, exit_code, judge, limits, named, show, small_budget
+from checks.triggers import TRIGGERS, Scene
+from target.record import LatencyRecord
+
+
+@pytest.fixture
+def triage(survey_for: Any) -> Callable[..., Any]:
+    """Judge every trigger on a deployment, with the small budget."""
+
+    async def run(deployment: Any) -> Any:
+        target = deployment.target
+        deployment.target = msgspec.structs.replace(target, budget=small_budget(target))
+        survey = survey_for(deployment, limits=limits(target))
+        try:
+            return await judge(Scene(survey, deployment.record))
+        finally:
+            await survey.close()
+
+    return run
+
+
+def holding(found: Any) -> set[str]:
+    return {trigger.name for trigger in found.triggers if trigger.holds}
+
+
+async def test_a_good_deployment_shows_no_sign(deployment: Any, triage: Any) -> None:
+    deployment.record = msgspec.structs.replace(
+        deployment.record, latency=LatencyRecord(tts=(0.02,) * 30, stt=(0.02,) * 30)
+    )
+    found = await triage(deployment)
+    assert holding(found) == set()
+    assert [trigger.name for trigger in found.triggers if trigger.holds is None] == ["memory_increase"]
+    assert (found.exit_code, found.scenario, found.cure) == (0, None, None)
+    assert found.requests < 400
+
+
+def environment(d: Any) -> None:
+    d.environment["DATABASE_URL"] = "postgresql://voice:wrong@127.0.0.1/voice"
+    d.fails_every = 1
+
+
+def bucket(d: Any) -> None:
+    d.bucket_there = False
+
+
+def stale(d: Any) -> None:
+    d.environment_changed = 1_700_000_050.0
+
+
+def refused(d: Any) -> None:
+    d.provider_problem["google"] = "401 UNAUTHENTICATED"
+
+
+def unreachable(d: Any) -> None:
+    d.provider_problem["openai"] = "timed out after 10 s"
+
+
+def slow(d: Any) -> None:
+    d.seconds = 0.5
+    d.record = msgspec.structs.replace(d.record, latency=LatencyRecord(tts=(0.2,) * 30, stt=(0.2,) * 30))
+
+
+def errors(d: Any) -> None:
+    d.fails_every = 3
+
+
+def open_door(d: Any) -> None:
+    d.checks_token = False
+    d.code["app/api.py"] = "cc"
+
+
+def missing(d: Any) -> None:
+    del d.packages["openai"]
+
+
+def dead(d: Any) -> None:
+    d.alive = False
+    d.environment["LOG_LEVEL"] = "LOUD"
+
+
+@pytest.mark.parametrize(
+    ("spoil", "scenario", "expected", "level", "command"),
+    [
+        (
+            environment,
+            3,
+            {"environment_conflict", "api_failures", "error_share"},
+            1,
+            "python -m rollback environment",
+        ),
+        (stale, 3, {"environment_conflict"}, 1, "docker compose restart"),
+        (refused, 3, {"provider_authentication_failed"}, 1, "Provider Configuration"),
+        (unreachable, 1, {"provider_connectivity_lost"}, 1, "Provider Configuration"),
+        (missing, 3, {"dependencies_missing"}, 3, "Virtual Environment"),
+        (slow, 2, {"response_time_increase"}, 1, "Provider Configuration"),
+        (errors, 1, {"api_failures", "error_share"}, 2, "Git-based"),
+        (bucket, 1, {"data_loss"}, 0, "MinIO Storage Recovery"),
+        (open_door, 1, {"security_vulnerability"}, 2, "File-level"),
+        (
+            dead,
+            3,
+            {"api_failures", "error_share", "environment_conflict"},
+            1,
+            "python -m rollback environment",
+        ),
+    ],
+)
+async def test_a_sign_leads_to_its_scenario_and_cure(
+    deployment: Any,
+    triage: Any,
+    spoil: Callable[[Any], None],
+    scenario: int,
+    expected: set[str],
+    level: int,
+    command: str,
+) -> None:
+    spoil(deployment)
+    found = await triage(deployment)
+    assert expected <= holding(found)
+    assert (found.exit_code, found.scenario, found.cure.level) == (1, scenario, level)
+    assert command in found.cure.command
+    assert all(trigger.evidence for trigger in found.triggers)
+
+
+async def test_what_cannot_be_told_is_neither_green_nor_a_sign(deployment: Any, triage: Any) -> None:
+    deployment.fails_every = 25
+    found = await triage(deployment)
+    assert found.exit_code == 6
+    assert "error_share" in {trigger.name for trigger in found.triggers if trigger.holds is None}
+    stream = io.StringIO()
+    show(found, Screen(stream, width=100))
+    assert "? error_share > 5%" in stream.getvalue()
+    assert stream.getvalue().rstrip().splitlines()[-1].startswith("could not tell")
+
+
+async def test_the_page_ends_with_what_to_type(deployment: Any, triage: Any) -> None:
+    environment(deployment)
+    stream = io.StringIO()
+    show(await triage(deployment), Screen(stream, width=100))
+    lines = stream.getvalue().rstrip().splitlines()
+    assert lines[-3].startswith("Scenario 3: Configuration Issues")
+    assert lines[-1].strip() == "-> python -m rollback environment --target /nowhere/target.yaml"
+    assert "wrong" not in stream.getvalue()
+
+
+def trigger(name: str, scenario: int, holds: bool | None, *, applies: bool = True) -> Trigger:
+    return Trigger(name=name, scenario=scenario, limit="true", holds=holds, applies=applies, evidence="e")
+
+
+def test_a_cause_beats_its_symptoms_unless_data_or_security_are_at_stake() -> None:
+    failing, cause = trigger("api_failures", 1, True), trigger("environment_conflict", 3, True)
+    assert named([failing, cause]) == 3
+    assert named([cause, trigger("data_loss", 1, True)]) == 1
+    assert named([failing, trigger("error_share", 2, True)]) == 1
+    assert named([]) is None
+
+
+def test_the_exit_code_tells_a_sign_from_doubt_from_calm() -> None:
+    assert exit_code([trigger("a", 1, None), trigger("b", 2, True)]) == 1
+    assert exit_code([trigger("a", 1, None), trigger("b", 2, False)]) == 6
+    assert exit_code([trigger("a", 1, None, applies=False), trigger("b", 2, False)]) == 0
+
+
+def test_every_trigger_of_the_file_is_judged() -> None:
+    from checks.criterion import triggers
+
+    assert set(TRIGGERS) == set(triggers())
