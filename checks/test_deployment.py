@@ -9,6 +9,7 @@ from checks.plugin import not_applicable
 from checks.survey import Survey
 from target.description import Target
 from target.record import Record
+from target.service import ServiceStatus
 
 pytestmark = [pytest.mark.post_rollback, pytest.mark.deployment]
 
@@ -168,11 +169,7 @@ async def test_it_stays_up(survey: Survey, decide: Decide, target: Target) -> No
         problems.append(f"/health: started {before.started_at}, then {after.started_at}")
     if target.service is not None:
         first, last = await survey.host.status(), await survey.host.status_after()
-        if (
-            first is not None
-            and last is not None
-            and (first.pid, first.started_at) != (last.pid, last.started_at)
-        ):
+        if first is not None and last is not None and restarted(first, last):
             problems.append(f"process {first.pid}, then {last.pid}: {last.detail}")
     decide.require(
         "no_crash_loop",
@@ -224,3 +221,12 @@ async def test_hosts(survey: Survey, decide: Decide, target: Target, request: py
         summary=f"{len(target.hosts)} hosts alike",
         next="roll the other host back as well",
     )
+
+
+def restarted(first: ServiceStatus, last: ServiceStatus) -> bool:
+    """Whether two looks at a service saw two processes; the same pid may have come round again."""
+    if first.pid != last.pid:
+        return True
+    if first.started_at is None or last.started_at is None:
+        return False
+    return abs(last.started_at - first.started_at) > 2 * _CLOCK_S
