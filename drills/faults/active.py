@@ -64,6 +64,7 @@ def inject(stack: Stack, name: str) -> str:
             except Exception:
                 fault.heal(place)
                 _remember(stack, before)
+                shutil.rmtree(saved)
                 raise
         _remember(stack, [*before, Active(name, now, evidence)])
         return evidence

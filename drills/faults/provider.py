@@ -12,7 +12,6 @@ from drills.stacks.processes.layout import LOOPBACK
 from drills.stacks.processes.stack import Stack
 
 _TEXT = "Короткий тест"
-_ASK_S = 15.0
 
 
 class ProviderFault(Fault, frozen=True):
@@ -54,29 +53,28 @@ def speak(stack: Stack, provider: Provider) -> tuple[httpx.Response, float]:
     url = f"http://{LOOPBACK}:{getattr(stack.ports, provider)}"
     started = time.monotonic()
     try:
-        with httpx.Client(timeout=_ASK_S, trust_env=False) as client:
-            if provider == "openai":
-                answer = client.post(
-                    f"{url}/v1/audio/speech",
-                    headers={"Authorization": f"Bearer {secrets.openai_api_key}"},
-                    json={"model": "tts-1", "voice": "alloy", "input": _TEXT, "response_format": "opus"},
-                )
-            elif provider == "google":
-                answer = client.post(
-                    f"{url}/v1/text:synthesize",
-                    headers={"X-Goog-Api-Key": secrets.google_api_key},
-                    json={
-                        "input": {"text": _TEXT},
-                        "voice": {"languageCode": "ru-RU"},
-                        "audioConfig": {"audioEncoding": "OGG_OPUS"},
-                    },
-                )
-            else:
-                answer = client.post(
-                    f"{url}/speech/v1/tts:synthesize",
-                    headers={"Authorization": f"Api-Key {secrets.yandex_api_key}"},
-                    data={"text": _TEXT, "lang": "ru-RU", "folderId": secrets.yandex_folder},
-                )
+        if provider == "openai":
+            answer = stack.client.post(
+                f"{url}/v1/audio/speech",
+                headers={"Authorization": f"Bearer {secrets.openai_api_key}"},
+                json={"model": "tts-1", "voice": "alloy", "input": _TEXT, "response_format": "opus"},
+            )
+        elif provider == "google":
+            answer = stack.client.post(
+                f"{url}/v1/text:synthesize",
+                headers={"X-Goog-Api-Key": secrets.google_api_key},
+                json={
+                    "input": {"text": _TEXT},
+                    "voice": {"languageCode": "ru-RU"},
+                    "audioConfig": {"audioEncoding": "OGG_OPUS"},
+                },
+            )
+        else:
+            answer = stack.client.post(
+                f"{url}/speech/v1/tts:synthesize",
+                headers={"Authorization": f"Api-Key {secrets.yandex_api_key}"},
+                data={"text": _TEXT, "lang": "ru-RU", "folderId": secrets.yandex_folder},
+            )
     except httpx.HTTPError as error:
         raise FaultError(f"{provider}: {type(error).__name__} when asked directly: {error}") from None
     return answer, time.monotonic() - started

@@ -58,6 +58,10 @@ class Stack:
         self.supervisor = Supervisor(layout, self.ports, self.secrets)
         self.front = FrontControl(LOOPBACK, self.ports.front_control, self.secrets.api_token)
         self.providers = ProvidersControl(f"http://{LOOPBACK}:{self.ports.providers_control}")
+        # No connection is kept: the parts are restarted under it.
+        self.client = httpx.Client(
+            timeout=_ASK_S, trust_env=False, limits=httpx.Limits(max_keepalive_connections=0)
+        )
         self.url = f"http://{LOOPBACK}:{self.ports.api}"
         self.service_url = f"http://{LOOPBACK}:{self.ports.service}"
 
@@ -78,6 +82,7 @@ class Stack:
     def close(self) -> None:
         """Close the connections that are kept; the stack itself goes on."""
         self.providers.close()
+        self.client.close()
 
     def store(self) -> Minio:
         """The object storage, by its SDK."""
@@ -110,8 +115,7 @@ class Stack:
             headers["Authorization"] = f"Bearer {self.secrets.api_token}"
         url = (self.service_url if direct else self.url) + path
         try:
-            with httpx.Client(timeout=_ASK_S, trust_env=False) as client:
-                return client.request(method, url, headers=headers, json=json)
+            return self.client.request(method, url, headers=headers, json=json)
         except httpx.HTTPError as error:
             raise StackError(f"{method} {url}: {type(error).__name__}: {error}") from None
 
