@@ -195,7 +195,7 @@ def test_the_command_line_is_shown_as_it_would_run(voice: Service, folder: Path)
 
 def test_an_unknown_program_a_missing_config_and_no_supervisord(folder: Path, tmp_path: Path) -> None:
     unknown = controlled(folder, "voicee")
-    for ask in (unknown.status, unknown.start, unknown.restart, unknown.stop, unknown.process_environment):
+    for ask in (unknown.status, unknown.restart):
         with pytest.raises(HostError, match=r"voicee: ERROR \(no such (process|group)\)"):
             ask()
     with pytest.raises(HostError, match="could not find config file"):
