@@ -34,14 +34,16 @@ def demo(folder: Path) -> int:
     Raises StackError at the first that did not. The stack is taken down in any case.
     """
     root = folder.resolve()
-    target = str(root / "target.yaml")
+    # As a person would type it where the commands run.
+    shown = root.relative_to(_REPOSITORY) if root.is_relative_to(_REPOSITORY) else root
+    target = str(shown / "target.yaml")
     judge = ("pytest", "-m", "post_rollback", "--target", target)
     commands = (
         _Command(
-            "a stack of its own comes up and is recorded as healthy", _drills("up", root), limit_s=_UP_S
+            "a stack of its own comes up and is recorded as healthy", _drills("up", shown), limit_s=_UP_S
         ),
         _Command("as it is, it is judged good", judge),
-        _Command("it breaks: someone restarts it with a wrong password", _drills("inject", root, _FAULT)),
+        _Command("it breaks: someone restarts it with a wrong password", _drills("inject", shown, _FAULT)),
         _Command("the verdict is red, and names the reason", judge, exits=1),
         _Command(
             "the rollback: .env.previous, restart, proof", ("rollback", "environment", "--target", target)
@@ -59,13 +61,13 @@ def demo(folder: Path) -> int:
     finally:
         if layout.stack_file.exists():
             print("\n── and it is taken down", flush=True)
-            _run(_Command("", _drills("down", root), limit_s=_DOWN_S))
-    print(f"\ndone · every command ended as it has to · the last verdict: {_verdict()}", flush=True)
+            _run(_Command("", _drills("down", shown), limit_s=_DOWN_S))
+    print("\ndone · every command ended as it has to", flush=True)
     return 0
 
 
-def _drills(verb: str, root: Path, *more: str) -> tuple[str, ...]:
-    return ("drills", verb, *more, "--dir", str(root))
+def _drills(verb: str, folder: Path, *more: str) -> tuple[str, ...]:
+    return ("drills", verb, *more, "--dir", str(folder))
 
 
 def _run(command: _Command) -> None:
@@ -78,7 +80,3 @@ def _run(command: _Command) -> None:
         raise StackError(f"`{shlex.join(words)}` was not done after {command.limit_s:.0f} s") from None
     if status != command.exits:
         raise StackError(f"`{shlex.join(words)}` ended with exit {status}, and has to with {command.exits}")
-
-
-def _verdict() -> Path:
-    return (_REPOSITORY / "runs" / "latest").resolve() / "verdict.json"
