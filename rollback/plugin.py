@@ -20,9 +20,9 @@ from target.redact import Redactor
 class RollbackEnvironment(Protocol):
     """Calling it rolls the environment of the target back on every host, as the command line does; one result a host.
 
-    `to` names a file instead of the target's previous one; `undo`, `resume` and `dry_run` are the options of that name. A
-    production target has to be named by `confirm`. Raises Refused with nothing changed, and TargetError; a result that is not
-    good is returned, not raised, and stops before the next host.
+    `to` names a file instead of the target's previous one; `undo`, `resume` and `dry_run` are the options of that
+    name. A production target has to be named by `confirm`. Raises Refused with nothing changed, and TargetError; a
+    result that is not good is returned, not raised, and stops before the next host.
     """
 
     def __call__(
@@ -40,7 +40,7 @@ class RollbackEnvironment(Protocol):
 def rollback_environment(
     target: Target, record_property: Callable[[str, object], None]
 ) -> RollbackEnvironment:
-    """Roll back the environment of the fixture `target`; what a person would have seen becomes a property of the test."""
+    """Roll back the environment of the fixture `target`; what a person would see becomes a property of the test."""
 
     def carry_out(
         *,

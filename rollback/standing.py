@@ -69,7 +69,12 @@ def look(site: Site) -> Standing:
         unfinished=unfinished,
         lock=held.says() if held else "",
         next=_next(
-            unfinished, newest.begin.action if newest else "", held is not None, works, good, bool(records)
+            unfinished,
+            newest.begin.action if newest else "",
+            held is not None and not held.mine_and_dead,
+            works,
+            good,
+            bool(records),
         ),
     )
 

@@ -128,7 +128,9 @@ class Place:
         subprocess.run([*command, *words], capture_output=True, check=False, timeout=20)
 
     def restart(self) -> None:
-        """Restart the service by other means than the code under test, and wait until the new process answers or ends."""
+        """Restart the service by other means than the code under test, and wait until the new process answers."""
+        # The start of a process is known to hundredths of a second.
+        self.wait_for(lambda: not self.env.exists() or time.time() > self.env.stat().st_ctime + 0.03)
         self.restart_service()
         if "MODE=ok" in self.env.read_text() or "MODE=sick" in self.env.read_text():
             self.wait_for(lambda: self.serves() is not None)
@@ -205,7 +207,7 @@ def _deployment() -> Iterator[Place]:
 
 @pytest.fixture
 def place(_deployment: Place, monkeypatch: pytest.MonkeyPatch) -> Place:
-    """A broken environment in place (`BAD`), a good one beside it (`GOOD`), and the service running with the broken one."""
+    """A broken environment in place (`BAD`), a good one beside it (`GOOD`), the service running with the broken one."""
     monkeypatch.delenv("VOICE_TARGET", raising=False)
     monkeypatch.setenv("COLUMNS", "110")
     _deployment.reset()
@@ -243,7 +245,7 @@ class QuickHost(Host):
             raise HostError(str(error)) from error
 
     def list(self, folder: str) -> list[str]:
-        return sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+        return sorted(path.name for path in Path(folder).iterdir()) if Path(folder).is_dir() else []
 
     def write_atomically(self, path: str, content: bytes, *, mode: int = 0o600) -> None:
         beside = Path(f"{path}.beside")
@@ -252,15 +254,15 @@ class QuickHost(Host):
         beside.rename(path)
 
     def append(self, path: str, line: str) -> None:
-        with open(path, "a") as file:
+        with Path(path).open("a") as file:
             file.write(line + "\n")
 
     def make_folder(self, path: str, *, mode: int = 0o700) -> None:
-        os.makedirs(path, mode, exist_ok=True)
+        Path(path).mkdir(mode, parents=True, exist_ok=True)
 
     def claim(self, folder: str) -> bool:
         try:
-            os.mkdir(folder, 0o700)
+            Path(folder).mkdir(0o700)
         except FileExistsError:
             return False
         return True
@@ -269,14 +271,14 @@ class QuickHost(Host):
         if os.path.lexists(copy):
             raise HostError(f"{copy}: File exists")
         shutil.copy2(source, f"{copy}.beside")
-        os.rename(f"{copy}.beside", copy)
+        Path(f"{copy}.beside").rename(copy)
 
     def rename(self, source: str, destination: str) -> None:
-        os.rename(source, destination)
+        Path(source).rename(destination)
 
     def remove(self, path: str) -> None:
         if os.path.lexists(path):
-            os.unlink(path)
+            Path(path).unlink()
 
     def now(self) -> float:
         return time.time()
@@ -355,7 +357,7 @@ def quick(_deployment: Place, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place
 
 @pytest.fixture
 def kill_after_line() -> Callable[[int], Callable[[], None]]:
-    """Makes what a child process has to call to be killed right after its n-th journal line (0: instead of the first)."""
+    """Makes what a child process calls to be killed right after its n-th journal line (0: instead of the first)."""
 
     def after(line_number: int) -> Callable[[], None]:
         def patch() -> None:

@@ -7,10 +7,10 @@ import html
 import re
 import socket
 import sys
+from pathlib import Path
 
 _, config, *words = sys.argv[1:]
-with open(config, encoding="utf-8") as file:
-    path = re.search(r"serverurl=unix://(\S+)", file.read())[1]
+path = re.search(r"serverurl=unix://(\S+)", Path(config).read_text(encoding="utf-8"))[1]
 
 
 SAYS = {"NOT_RUNNING": "not running", "ALREADY_STARTED": "already started", "SPAWN_ERROR": "spawn error"}

@@ -1,8 +1,13 @@
 """The action `environment` from the command line, on a real service under a real supervisord."""
 
 import json
-import os
 import stat
+from pathlib import Path
+
+import pytest
+
+from rollback.errors import StepFailed
+from rollback.restart import Restart
 
 GOOD = "NAME=good\nMODE=ok\nDB_PASSWORD=swordfish-one\nVERSION=2.3.1\n"
 BAD = "NAME=bad\nMODE=sick\nDB_PASSWORD=swordfish-two\nVERSION=2.3.1\n"
@@ -40,37 +45,37 @@ def test_a_second_run_writes_nothing_at_all(place):
     assert "nothing to do" in out
 
 
-def test_no_secret_is_written_anywhere(place):
-    _, out = place.run("environment")
-    _, undo = place.run("environment", "--undo")
-    written = [path.read_text() for path in place.state.rglob("*") if path.is_file()]
+def test_no_secret_is_written_anywhere(quick):
+    _, out = quick.run("environment")
+    _, undo = quick.run("environment", "--undo")
+    written = [path.read_text() for path in quick.state.rglob("*") if path.is_file()]
     assert written
     for text in (out, undo, *written):
         assert "swordfish" not in text
 
 
-def test_journal_tells_intent_before_outcome(place):
-    place.run("environment")
-    journal = only(place.journals())
+def test_journal_tells_intent_before_outcome(quick):
+    quick.run("environment")
+    journal = only(quick.journals())
     events = [(line["event"], line.get("step")) for line in journal]
     steps = [(event, step) for step in (1, 2, 3, 4) for event in ("intent", "done")]
     assert events == [("begin", None), *steps, ("end", None)]
     assert journal[-1]["outcome"] == "done"
 
 
-def test_dry_run_shows_each_command_and_changes_nothing(place):
-    before = place.inventory()
-    code, out = place.run("environment", "--dry-run")
-    assert (code, place.inventory()) == (0, before)
-    assert not place.state.exists()
+def test_dry_run_shows_each_command_and_changes_nothing(quick):
+    before = quick.inventory()
+    code, out = quick.run("environment", "--dry-run")
+    assert (code, quick.inventory()) == (0, before)
+    assert not quick.state.exists()
     for command in (
-        f"cp -p {place.env} {place.env}.failed.",
+        f"cp -p {quick.env} {quick.env}.failed.",
         "mv -T ",
         "restart voice",
         "nothing was changed",
     ):
         assert command in out
-    assert place.serves() == "bad"
+    assert quick.serves() == "bad"
 
 
 def test_undo_brings_back_bytes_mode_and_process(place):
@@ -84,27 +89,27 @@ def test_undo_brings_back_bytes_mode_and_process(place):
     assert "does not work, as before" in out
 
 
-def test_undo_twice_is_refused(place):
-    place.run("environment")
-    place.run("environment", "--undo")
-    before = place.inventory()
-    code, out = place.run("environment", "--undo")
-    assert (code, place.inventory()) == (5, before)
+def test_undo_twice_is_refused(quick):
+    quick.run("environment")
+    quick.run("environment", "--undo")
+    before = quick.inventory()
+    code, out = quick.run("environment", "--undo")
+    assert (code, quick.inventory()) == (5, before)
     assert "nothing to undo" in out
 
 
-def test_after_an_undo_one_can_roll_back_again(place):
+def test_after_an_undo_one_can_roll_back_again(quick):
     for arguments in ((), ("--undo",), ()):
-        assert place.run("environment", *arguments)[0] == 0
-    assert place.serves() == "good"
+        assert quick.run("environment", *arguments)[0] == 0
+    assert quick.serves() == "good"
 
 
-def test_undo_keeps_what_somebody_wrote_meanwhile(place):
-    place.run("environment")
-    place.env.write_text(GOOD + "EXTRA=1\n")
-    assert place.run("environment", "--undo")[0] == 0
-    assert place.env.read_text() == BAD
-    assert only(place.folder.glob(".env.undone.*")).read_text() == GOOD + "EXTRA=1\n"
+def test_undo_keeps_what_somebody_wrote_meanwhile(quick):
+    quick.run("environment")
+    quick.env.write_text(GOOD + "EXTRA=1\n")
+    assert quick.run("environment", "--undo")[0] == 0
+    assert quick.env.read_text() == BAD
+    assert only(quick.folder.glob(".env.undone.*")).read_text() == GOOD + "EXTRA=1\n"
 
 
 def test_a_service_that_never_gets_ready_is_undone(place):
@@ -132,67 +137,62 @@ def test_a_service_that_ends_at_once_is_undone_without_waiting(place):
     assert place.env.read_text() == BAD.replace("sick", "ok")
 
 
-def test_a_restart_that_cannot_be_undone_says_so(place):
+def test_a_restart_that_cannot_be_undone_says_so(quick):
     """The service worked before; the file that makes it work is taken from it while the action runs."""
-    place.reset(env=BAD.replace("sick", "ok"), previous=GOOD.replace("MODE=ok", "MODE=exit"))
-    from rollback.restart import Restart
-    from rollback.errors import StepFailed
-
-    import pytest
-
+    quick.reset(env=BAD.replace("sick", "ok"), previous=GOOD.replace("MODE=ok", "MODE=exit"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Restart, "undo", lambda *_: (_ for _ in ()).throw(StepFailed("no supervisor any more")))
-        code, out = place.run("environment")
+        code, out = quick.run("environment")
     assert code == 3
     assert "FAILED and NOT undone" in out
-    assert f"{place.env}: the file of before" in out
+    assert f"{quick.env}: the file of before" in out
     assert "--resume" in out
-    assert place.run("environment", "--resume")[0] == 1, "the way back is tried again"
-    place.wait_for(lambda: place.serves() == "bad")
+    assert quick.run("environment", "--resume")[0] == 1, "the way back is tried again"
+    quick.wait_for(lambda: quick.serves() == "bad")
 
 
-def test_restored_but_not_restarted_needs_the_restart_only(place):
-    place.env.write_text(GOOD)
-    assert place.serves() == "bad"
-    code, out = place.run("environment")
+def test_restored_but_not_restarted_needs_the_restart_only(quick):
+    quick.env.write_text(GOOD)
+    assert quick.serves() == "bad"
+    code, out = quick.run("environment")
     assert code == 0, out
-    assert place.serves() == "good"
-    assert not list(place.folder.glob(".env.failed.*"))
-    assert [line["name"] for line in only(place.journals()) if line["event"] == "done"] == [
+    assert quick.serves() == "good"
+    assert not list(quick.folder.glob(".env.failed.*"))
+    assert [line["name"] for line in only(quick.journals()) if line["event"] == "done"] == [
         "restart",
         "prove",
     ]
 
 
-def test_named_file(place):
-    other = place.folder / ".env.other"
+def test_named_file(quick):
+    other = quick.folder / ".env.other"
     other.write_text(GOOD.replace("good", "other"))
-    code, out = place.run("environment", "--to", str(other))
+    code, out = quick.run("environment", "--to", str(other))
     assert code == 0, out
-    assert place.serves() == "other"
+    assert quick.serves() == "other"
     other.unlink()
 
 
-def test_a_symlink_stays_and_its_destination_is_switched(place):
-    real = place.folder / ".env.real"
-    place.env.rename(real)
-    place.env.symlink_to(real.name)
-    assert place.run("environment")[0] == 0
-    assert place.env.is_symlink()
+def test_a_symlink_stays_and_its_destination_is_switched(quick):
+    real = quick.folder / ".env.real"
+    quick.env.rename(real)
+    quick.env.symlink_to(real.name)
+    assert quick.run("environment")[0] == 0
+    assert quick.env.is_symlink()
     assert real.read_text() == GOOD
 
 
-def test_a_missing_environment_is_brought_back_and_undone(place):
-    place.env.unlink()
-    code, out = place.run("environment")
+def test_a_missing_environment_is_brought_back_and_undone(quick):
+    quick.env.unlink()
+    code, out = quick.run("environment")
     assert code == 0, out
-    assert place.serves() == "good"
-    assert place.run("environment", "--undo")[0] == 0
-    assert not place.env.exists()
+    assert quick.serves() == "good"
+    assert quick.run("environment", "--undo")[0] == 0
+    assert not quick.env.exists()
 
 
-def test_json_is_all_there_is_on_standard_output(place):
-    code, out = place.run("environment", "--json")
+def test_json_is_all_there_is_on_standard_output(quick):
+    code, out = quick.run("environment", "--json")
     told = json.loads(out)
     assert (code, told["exit_code"]) == (0, 0)
     host = only(told["hosts"])
@@ -203,4 +203,4 @@ def test_json_is_all_there_is_on_standard_output(place):
         "3 restart",
         "4 prove",
     ]
-    assert os.path.exists(host["journal"])
+    assert Path(host["journal"]).exists()
