@@ -12,6 +12,9 @@ RUNBOOK_OBJECTS = "restore the files from their backup (runbook, Data Recovery: 
 RUNBOOK_DATABASE = "restore the rows from their backup (runbook, Data Recovery: Database Recovery)"
 RUNBOOK_PROVIDERS = "raise a stable provider (runbook, Level 1: Provider Configuration Rollback)"
 
+NOTHING_SERVED = "the service answers no speech request with success"
+SUCCESS_FIRST = "mend tts_success_rate and stt_success_rate first"
+
 
 def command(target: Target, words: str) -> str:
     """`python -m <words>` for this target, with `--target` where it is not the default file."""

@@ -39,10 +39,16 @@ _SPOKEN_BACK_SLOWLY = 4
 
 
 class Voice(msgspec.Struct, frozen=True):
-    """The latency sample."""
+    """The latency sample. `serves` is whether at least half of the requests succeeded: the service as a whole works."""
 
     tts: Series
     stt: Series
+
+    @property
+    def serves(self) -> bool:
+        """Where it does not, a single request that fails tells nothing of the provider that was to answer it."""
+        taken = [*self.tts.samples, *self.stt.samples]
+        return bool(taken) and sum(sample.ok for sample in taken) * 2 >= len(taken)
 
 
 class Survey:

@@ -170,9 +170,7 @@ async def test_what_is_written_arrives(survey: Survey, decide: Decide, target: T
     written, own = survey.asking.written, survey.data.own(log, before)
     problems = []
     if not written:
-        decide.unknown(
-            "writes_recorded", evidence="the service acknowledged no request", next="mend tts_success_rate"
-        )
+        decide.unknown("writes_recorded", evidence=advice.NOTHING_SERVED, next=advice.SUCCESS_FIRST)
         return
     if len(own) < len(written):
         problems.append(f"{len(written) - len(own)} of {len(written)} acknowledged requests have no row")

@@ -14,32 +14,43 @@ _NEXT = f"see which provider is slow; {advice.RUNBOOK_PROVIDERS}"
 
 @pytest.mark.decides("average_tts_time")
 async def test_synthesis(survey: Survey, decide: Decide) -> None:
-    series = (await survey.voice()).tts
-    decide.mean("average_tts_time", series.seconds, evidence=told(series), next=_NEXT)
+    mean(decide, "average_tts_time", (await survey.voice()).tts)
 
 
 @pytest.mark.decides("average_stt_time")
 async def test_transcription(survey: Survey, decide: Decide) -> None:
-    series = (await survey.voice()).stt
-    decide.mean("average_stt_time", series.seconds, evidence=told(series), next=_NEXT)
+    mean(decide, "average_stt_time", (await survey.voice()).stt)
 
 
 @pytest.mark.decides("average_response_time", "p95_response_time")
 async def test_both(survey: Survey, decide: Decide) -> None:
     voice = await survey.voice()
-    times = [*voice.tts.seconds, *voice.stt.seconds]
-    evidence = "; ".join(part for part in (told(voice.tts), told(voice.stt)) if part)
-    decide.mean("average_response_time", times, evidence=evidence, next=_NEXT)
-    decide.quantile("p95_response_time", 0.95, times, evidence=evidence, next=_NEXT)
+    mean(decide, "average_response_time", voice.tts, voice.stt)
+    if not (times := [*voice.tts.seconds, *voice.stt.seconds]):
+        decide.unknown("p95_response_time", evidence=advice.NOTHING_SERVED, next=advice.SUCCESS_FIRST)
+        return
+    decide.quantile("p95_response_time", 0.95, times, evidence=told(voice.tts, voice.stt), next=_NEXT)
 
 
-def told(series: Series) -> str:
+def mean(decide: Decide, criterion: str, *series: Series) -> None:
+    """Decide the mean time of all these series together."""
+    times = [seconds for each in series for seconds in each.seconds]
+    if not times:
+        decide.unknown(criterion, evidence=advice.NOTHING_SERVED, next=advice.SUCCESS_FIRST)
+        return
+    decide.mean(criterion, times, evidence=told(*series), next=_NEXT)
+
+
+def told(*series: Series) -> str:
     """Why a series ended early, and how many of its requests have no time that counts."""
+    return "; ".join(part for each in series for part in _told(each) if part)
+
+
+def _told(series: Series) -> list[str]:
     failed = len(series.samples) - len(series.seconds)
-    parts = [
+    return [
         f"{failed} of {len(series.samples)} {series.name} requests failed: {series.failures[0].trouble}"
         if failed
         else "",
         f"sampling stopped: {series.stopped}" if series.stopped else "",
     ]
-    return "; ".join(part for part in parts if part)

@@ -25,14 +25,9 @@ _MISHEARD = 0.5
 async def test_every_provider_answers(survey: Survey, decide: Decide, target: Target) -> None:
     direct, health, voice = await survey.direct(), await survey.health_after(), await survey.voice()
     problems = [told(each, health, voice) for each in direct if not each.ok]
-    if target.api.headers.skip_providers and len(target.providers) > 1:
+    if voice.serves and target.api.headers.skip_providers and len(target.providers) > 1:
         fine = {each.name for each in direct if each.ok}
-        alone = [fallen for fallen in await survey.fallback() if fallen.wanted in fine]
-        problems += [
-            f"{fallen.wanted} answers directly, but not through the service: {trouble}"
-            for fallen in alone
-            if (trouble := await wrong(fallen))
-        ]
+        problems += await aside(await survey.fallback(), fine)
     refused = [each.name for each in direct if each.refused]
     decide.require(
         "all_providers_healthy",
@@ -48,6 +43,9 @@ async def test_every_provider_answers(survey: Survey, decide: Decide, target: Ta
 async def test_the_first_provider_answers(survey: Survey, decide: Decide, target: Target) -> None:
     voice, first = await survey.voice(), target.providers[0].name
     who = answered(voice)
+    if not who:
+        decide.unknown("primary_answers", evidence=advice.NOTHING_SERVED, next=advice.SUCCESS_FIRST)
+        return
     decide.rate(
         "primary_answers",
         failures=who.total() - who[first],
@@ -67,6 +65,9 @@ async def test_the_others_stand_in(
         not_applicable(
             request.node, "the target names one provider, so that there is nothing to fall back on"
         )
+    if not (await survey.voice()).serves:
+        decide.unknown("provider_fallback_working", evidence=advice.NOTHING_SERVED, next=advice.SUCCESS_FIRST)
+        return
     first = target.providers[0].name
     without = [fallen for fallen in await survey.fallback() if fallen.wanted is None]
     troubles = [
@@ -82,6 +83,18 @@ async def test_the_others_stand_in(
         next=f"see which providers are enabled; {advice.RUNBOOK_PROVIDERS}",
         n=len(without),
     )
+
+
+async def aside(fallen: list[Fallen], names: set[str]) -> list[str]:
+    """A line for each of these providers that the service gets no right answer from when no other may answer."""
+    found: dict[str, str] = {}
+    for each in fallen:
+        trouble = await wrong(each) if each.wanted in names else None
+        if trouble:
+            found.setdefault(each.wanted or "", trouble)
+    return [
+        f"{name} answers directly, but not through the service: {trouble}" for name, trouble in found.items()
+    ]
 
 
 def answered(voice: Voice) -> Counter[str]:
