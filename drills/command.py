@@ -1,6 +1,7 @@
 """The command line of the drills: `up`, `down`, `status`, `faults`, `inject`, `heal`, `demo`."""
 
 import argparse
+import shlex
 import signal
 import subprocess
 import sys
@@ -119,15 +120,16 @@ def _record(target_file: Path) -> int:
 
 
 def _print_next(folder: Path, target_file: Path) -> None:
+    target, where = shlex.quote(str(target_file)), shlex.quote(str(folder))
     say(f"""\
 up. Now try
-  pytest -m post_rollback --target {target_file}
-  python -m drills inject database-password-wrong --dir {folder}
-  pytest -m post_rollback --target {target_file}
-  python -m rollback environment --target {target_file}
+  pytest -m post_rollback --target {target}
+  python -m drills inject database-password-wrong --dir {where}
+  pytest -m post_rollback --target {target}
+  python -m rollback environment --target {target}
   python -m drills faults
-  python -m drills heal --dir {folder}
-  python -m drills down --dir {folder}""")
+  python -m drills heal --dir {where}
+  python -m drills down --dir {where}""")
 
 
 def _down(given: argparse.Namespace) -> int:

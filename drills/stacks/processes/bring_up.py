@@ -124,7 +124,7 @@ class _Builder:
         command = [sys.executable, "-I", "-S", str(keeper), str(run), sockets, "--"]
         with (self.layout.logs / "keeper.log").open("wb") as log:
             # It returns as soon as it has the lock, and goes on in the background.
-            subprocess.run(
+            ran = subprocess.run(
                 [*command, *supervisord_command(self.layout)],
                 cwd=self.layout.root,
                 env={**supervision.base_environment(), MARK: str(self.layout.root)},
@@ -132,8 +132,10 @@ class _Builder:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 timeout=_START_S,
-                check=True,
+                check=False,
             )
+        if ran.returncode != 0:
+            raise failure(self.layout, "keeper", f"it did not start (exit {ran.returncode})")
 
         def look() -> Seen:
             if keeper_pid(self.layout) is None:
@@ -269,6 +271,10 @@ def _is_up(layout: Layout) -> bool:
 
 
 def _check_folder(layout: Layout) -> None:
+    if "%" in str(layout.root):
+        raise StackError(
+            f"{layout.root}: supervisord and Alembic take no percent sign in a path; name another folder"
+        )
     if not layout.root.exists():
         return
     if not layout.root.is_dir():

@@ -77,16 +77,14 @@ def tethered(command: Sequence[str], signal: str, user: str | None = None) -> li
 
 def configuration(layout: Layout, ports: Ports, secrets: Secrets, programs: Sequence[Program]) -> str:
     """The text of supervisord.conf; nothing starts by itself, since the parts wait for what they need."""
-    run = layout.run
     head = f"""\
 [supervisord]
 nodaemon=true
 silent=true
-logfile={_quoted(layout.logs / "supervisord.log")}
+logfile={layout.logs.name}/supervisord.log
 logfile_backups=1
-pidfile={_quoted(run / "supervisord.pid")}
-childlogdir={_quoted(layout.logs)}
-directory={_quoted(layout.root)}
+pidfile={layout.run.name}/supervisord.pid
+childlogdir={layout.logs.name}
 identifier=voice-v2-stack
 
 [inet_http_server]
@@ -122,7 +120,7 @@ stopwaitsecs={program.stop_s}
 stopasgroup={"true" if program.stop == "KILL" else "false"}
 killasgroup=true
 redirect_stderr=true
-stdout_logfile={_quoted(log_of(layout, program.name))}
+stdout_logfile={layout.logs.name}/{program.name}.log
 stdout_logfile_maxbytes=20MB
 stdout_logfile_backups=1
 """
