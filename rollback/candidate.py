@@ -92,7 +92,7 @@ def _parse(
             f"{path} lacks {', '.join(lacking)}, which the target requires; add it, or name another with --to FILE; "
             "nothing was changed"
         )
-    whole = Finding(f"{path.rpartition('/')[2]} is whole: {len(reading.variables)} variables")
+    whole = Finding(f"{path.rpartition('/')[2]} is whole: {len(reading.variables)} variables", minor=True)
     return reading.variables, [whole, *(Finding(text, doubt=True) for text in reading.warnings)]
 
 
@@ -124,7 +124,7 @@ def _judge_record(record: Record | None, path: str, *, named: bool) -> list[Find
             f"{path} is the environment of {describe(record)}: a record that was marked bad is never gone back to "
             "unasked; name the file to insist: --to FILE; nothing was changed"
         )
-    return [Finding(f"on record: {describe(record)}", doubt=record.state == "bad")]
+    return [Finding(f"on record: {describe(record)}", doubt=record.state == "bad", minor=True)]
 
 
 def _recorded_keys(
@@ -135,7 +135,7 @@ def _recorded_keys(
         return []
     lacking = sorted(good.environment.values.keys() - variables.keys())
     if not lacking:
-        return [Finding(f"has every key of {good.name}")]
+        return [Finding(f"has every key of {good.name}", minor=True)]
     says = f"{path} lacks {', '.join(lacking)}, which the environment of {good.name} has"
     if named:
         return [Finding(says, doubt=True)]

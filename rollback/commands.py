@@ -97,7 +97,8 @@ def _conclude(call: Call, engine: Engine[Any], result: Result) -> None:
     progress.line(first, nextstep.TONES[result.outcome])
     if result.outcome == "failed and not undone" and result.run is not None:
         progress.lines([f"  {text}" for text in engine.state(result.run)])
-    progress.lines(rest)
+    for text in rest:
+        progress.command(text)
 
 
 def _refused(site: Site, why: str) -> Result:

@@ -98,7 +98,7 @@ class Engine(Generic[P]):
             return self._result(Finish("nothing to do", (), survey.already), survey.goal, started)
         steps = self.action.steps(survey.plan)
         findings = [*survey.findings, *(finding for step in steps for finding in step.preflight())]
-        self._preflight(findings, note, started)
+        self._preflight(findings, note, started, every=order.dry_run)
         if order.dry_run:
             return self._show(steps, survey.goal, started)
         self.confirm()
@@ -156,7 +156,7 @@ class Engine(Generic[P]):
         if last is None or (not last.open and (last.ending != "done" or last.begin.undoes is not None)):
             raise Refused(f"nothing to undo: {self._ended(last)}")
         plan = self._plan_of(last)
-        goal = f"undo of {last.run} ({self.action.goal_of(plan)})"
+        goal = f"undo of {last.run}"
         self._head(goal, "dry run" if order.dry_run else "")
         self._preflight(self.action.check_undo(plan), note, started)
         if order.dry_run:
@@ -220,11 +220,10 @@ class Engine(Generic[P]):
         words = [name, f"Level {self.action.level}", goal, f"budget {clock.budget(self.budget_s)}", more]
         self.progress.line(" · ".join(word for word in words if word))
 
-    def _preflight(self, findings: list[Finding], note: str, started: float) -> None:
-        good = [finding.says for finding in findings if not finding.doubt]
-        self.progress.entry(
-            "preflight", f"{len(good)} of {len(findings)} · {' · '.join(good)}", time.monotonic() - started
-        )
+    def _preflight(self, findings: list[Finding], note: str, started: float, *, every: bool = True) -> None:
+        good = [finding for finding in findings if not finding.doubt]
+        says = [f"{len(good)} of {len(findings)}", *(each.says for each in good if every or not each.minor)]
+        self.progress.entry("preflight", " · ".join(says), time.monotonic() - started)
         for finding in findings:
             if finding.doubt:
                 self.progress.entry("  but", finding.says, tone="doubt")
@@ -241,7 +240,7 @@ class Engine(Generic[P]):
             for number, step in enumerate(steps, 1):
                 self.progress.line(f"  {number} {step.name}")
                 for command in step.commands:
-                    self.progress.command(command)
+                    self.progress.command(f"      {command}")
         return self._result(Finish("planned", (), ""), goal, started)
 
     def _warn(self, text: str) -> None:

@@ -113,7 +113,7 @@ class SetAside(Step):
                 f"{folder} on {self.site.host.url}: {free} kB free, too little for copies of {self.plan.file}: free "
                 "some space there; nothing was changed"
             )
-        return [Finding("room for copies")]
+        return [Finding("room for copies", minor=True)]
 
     def apply(self, _: Course, /) -> None:
         if self.plan.old is None or self.files.hash(self.plan.kept) == self.plan.old:

@@ -134,10 +134,9 @@ class EnvironmentAction(Action[EnvironmentPlan]):
         return [*found, Finding(f"{self.site.service.name} answers its control: {status.state}")]
 
     def goal_of(self, plan: EnvironmentPlan) -> str:
+        name = plan.source.rpartition("/")[2]
         return (
-            f"environment of {plan.record} ({plan.source})"
-            if plan.record
-            else f"environment of {plan.source}"
+            f"environment of {plan.record} ({name})" if plan.record else f"environment on no record ({name})"
         )
 
     def state(self, plan: EnvironmentPlan) -> list[str]:

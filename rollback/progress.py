@@ -46,8 +46,8 @@ class Progress:
             self.line(text, tone)
 
     def command(self, text: str) -> None:
-        """A command to copy: on a line of its own, however long, so that it stays whole."""
-        self._write([f"      {self._redactor.text(text)}"], "")
+        """A line with a command to copy: however long, it is not cut, so that it stays whole."""
+        self._write([self._redactor.text(text)], "")
 
     def entry(self, name: str, evidence: str, seconds: float | None = None, tone: str = "") -> None:
         """A step's line: name, evidence, duration."""

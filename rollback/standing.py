@@ -95,7 +95,7 @@ def show(found: Standing, target: Target, options: Namespace, progress: Progress
         progress.entry("record", text)
     if found.last and not found.unfinished:
         progress.entry("last run", found.last)
-    progress.line(nextstep.with_target(f"  now   {found.next}", options))
+    progress.command(nextstep.with_target(f"  now   {found.next}", options))
 
 
 def _service(site: Site) -> str:

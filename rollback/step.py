@@ -8,10 +8,14 @@ import msgspec
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """One fact of the preflight that is as it has to be; a `doubt` is worth a line of its own but stops nothing."""
+    """One fact of the preflight that is as it has to be; a `doubt` is worth a line of its own but stops nothing.
+
+    A `minor` one only counts, where it is not asked for (by a dry run).
+    """
 
     says: str
     doubt: bool = False
+    minor: bool = False
 
 
 class Course(msgspec.Struct, frozen=True):

@@ -41,7 +41,8 @@ def test_wide_is_a_line_a_step():
 
 def test_ascii_where_the_stream_takes_no_more():
     raw = io.BytesIO()
-    shown(100, io.TextIOWrapper(raw, encoding="ascii"))
+    stream = io.TextIOWrapper(raw, encoding="ascii")  # kept: it closes `raw` when it goes
+    shown(100, stream)
     assert b"prod - Level 1 - environment" in raw.getvalue()
 
 

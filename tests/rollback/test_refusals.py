@@ -51,6 +51,13 @@ def equal(place):
     place.previous.write_text(BAD)
 
 
+def test_carriage_returns_that_the_reader_takes_are_told(quick):
+    quick.previous.write_bytes(GOOD.replace("\n", "\r\n").encode())
+    code, out = quick.run("environment", "--dry-run")
+    assert code == 0
+    assert "lines end with CRLF" in " ".join(out.split())
+
+
 @pytest.mark.parametrize(
     ("spoil", "says"),
     [
