@@ -5,7 +5,6 @@ import shlex
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
@@ -84,6 +83,7 @@ def say(line: str) -> None:
 
 def _up(given: argparse.Namespace) -> int:
     from drills.stacks.processes.bring_up import brought_up
+    from drills.stacks.processes.stack import wait_for_end
     from drills.stacks.processes.take_down import take_down
 
     say(f"stack in {given.dir.resolve()}")
@@ -102,11 +102,13 @@ def _up(given: argparse.Namespace) -> int:
             return 0
         say("Ctrl-C takes it down")
         try:
-            threading.Event().wait()
+            wait_for_end(stack.layout)
         except (KeyboardInterrupt, Interrupted):
             take_down(stack.layout)
             say("down")
-    return 0
+            return 0
+    say("it was ended from elsewhere")
+    return _FAILED
 
 
 def _record(target_file: Path) -> int:

@@ -47,6 +47,12 @@ def keeper_pid(layout: Layout) -> int | None:
         os.close(descriptor)
 
 
+def wait_for_end(layout: Layout) -> None:
+    """Wait, for as long as it takes, until the stack does not run any more; a signal's handler may end the wait."""
+    with layout.alive.open("r") as alive:
+        fcntl.flock(alive, fcntl.LOCK_SH)
+
+
 class Stack:
     """A stack in its folder. Everything it is asked is bounded and raises `StackError` when it cannot be done."""
 

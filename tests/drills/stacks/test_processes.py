@@ -4,6 +4,8 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import closing
+from itertools import takewhile
 from pathlib import Path
 
 import psutil
@@ -12,7 +14,7 @@ import pytest
 from drills.stacks.errors import StackError
 from drills.stacks.processes.bring_up import brought_up
 from drills.stacks.processes.layout import LOOPBACK, Layout, read_stack_file
-from drills.stacks.processes.stack import Stack, keeper_pid
+from drills.stacks.processes.stack import Stack, keeper_pid, wait_for_end
 from drills.stacks.processes.take_down import leftovers, take_down
 from target.wait import Seen, eventually
 
@@ -132,15 +134,28 @@ def test_a_foreign_folder_is_refused(tmp_path):
 
 
 def test_a_second_one_runs_beside_it_and_ends_with_sigterm(stack, tmp_path):
-    with hold(tmp_path / "second") as other:
-        assert other.stdout.readline() == "up\n"
-        second = Stack.running_at(tmp_path / "second")
-        assert second.health()["system_status"] == "healthy"
+    root = tmp_path / "second"
+    command = [sys.executable, "-m", "drills", "up", "--foreground", "--dir", str(root)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as other:
+        lines = list(takewhile(lambda line: line != "Ctrl-C takes it down\n", other.stdout))
+        assert any(line.startswith("up.") for line in lines)
+        with closing(Stack.running_at(root)) as second:
+            assert second.health()["system_status"] == "healthy"
         assert stack.health()["system_status"] == "healthy"
         other.send_signal(signal.SIGTERM)
-        other.wait(40)
-    assert_gone(tmp_path / "second")
+        assert other.wait(60) == 0
+    assert_gone(root)
     assert stack.health()["system_status"] == "healthy"
+
+
+def test_the_end_of_a_stack_is_noticed_and_its_log_stays(tmp_path):
+    with hold(tmp_path / "s", "settle") as process:
+        assert process.stdout.readline() == "up\n"
+        take_down(Layout(tmp_path / "s"))
+        wait_for_end(Layout(tmp_path / "s"))
+        process.kill()
+    assert_gone(tmp_path / "s")
+    assert "Application startup complete" in (tmp_path / "s" / "log" / "voice-v2.log").read_text()
 
 
 def test_nothing_outlives_a_killed_up(tmp_path):
