@@ -3,6 +3,7 @@
 import base64
 from urllib.parse import quote, unquote, urlsplit
 
+from checks.differences import named
 from target.description import Target
 from target.redact import looks_secret, secrets_of
 
@@ -29,13 +30,14 @@ def known_secrets(target: Target, variables: dict[str, str]) -> dict[str, str]:
 
 
 def exposed(places: list[tuple[str, str]], secrets: dict[str, str]) -> list[str]:
-    """A line for each secret in each place (`("/health", text)`), also where it is URL-quoted or in base64."""
-    return [
-        f"{name} stands in {place}"
-        for place, text in places
-        for secret, name in secrets.items()
-        if any(form in text for form in _forms(secret))
-    ]
+    """A line for each secret that stands in any place (`("/health", text)`), also URL-quoted or in base64."""
+    found: dict[str, list[str]] = {}
+    for secret, name in secrets.items():
+        forms = _forms(secret)
+        where = [place for place, text in places if any(form in text for form in forms)]
+        if where:
+            found.setdefault(name, []).extend(where)
+    return [f"{name} stands in {named(where)}" for name, where in found.items()]
 
 
 def _forms(secret: str) -> set[str]:

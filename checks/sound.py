@@ -59,6 +59,21 @@ def measure(data: bytes) -> Sound:
     )
 
 
+def as_opus(data: bytes) -> bytes:
+    """The same sound as OGG/Opus, which every provider transcribes; what is OGG already stays. Raises SoundError."""
+    if data.startswith(b"OggS"):
+        return data
+    import soundfile
+
+    try:
+        samples, rate = soundfile.read(io.BytesIO(data), dtype="float32", always_2d=True)
+        buffer = io.BytesIO()
+        soundfile.write(buffer, samples.mean(axis=1), rate, format="OGG", subtype="OPUS")
+    except soundfile.LibsndfileError as error:
+        raise SoundError(f"cannot be made OGG/Opus: {error.error_string}") from error
+    return buffer.getvalue()
+
+
 def problem(data: bytes, text: str) -> str | None:
     """What keeps the bytes from being speech of this text, or None. Whether the words are right is not judged here."""
     try:

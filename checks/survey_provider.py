@@ -62,7 +62,7 @@ async def _speak(client: ProviderClient, spending: Spending) -> list[tuple[Asked
     for phrase in _alternating(phrases()):
         asked = await spending.ask(partial(client.speak, phrase.text, phrase.language))
         trouble = asked.problem or await asyncio.to_thread(sound.problem, asked.audio, phrase.text)
-        found.append((asked, trouble or ""))
+        found.append((asked, trouble or await _misspoken(client, spending, phrase, asked.audio)))
     return found
 
 
@@ -73,6 +73,18 @@ async def _transcribe(client: ProviderClient, spending: Spending) -> list[tuple[
         asked = await spending.ask(partial(client.transcribe, clip.audio(), clip.language))
         found.append((asked, asked.problem or _misheard(clip, asked.text)))
     return found
+
+
+async def _misspoken(client: ProviderClient, spending: Spending, phrase: Phrase, audio: bytes) -> str:
+    """What is wrong with the words of a synthesis, by the provider's own ears; nothing where those fail."""
+    try:
+        opus = await asyncio.to_thread(sound.as_opus, audio)
+    except sound.SoundError:  # a rate that Opus has not: the words are judged through the service alone
+        return ""
+    back = await spending.ask(partial(client.transcribe, opus, phrase.language))
+    if back.problem or compare(phrase.text, back.text).rate <= WORST_WORDS:
+        return ""
+    return f"says {back.text[:60]!r} for {phrase.text[:60]!r}"
 
 
 def _misheard(clip: Clip, text: str) -> str:

@@ -24,7 +24,8 @@ _MISHEARD = 0.5
 @pytest.mark.needs("providers", "environment")
 async def test_every_provider_answers(survey: Survey, decide: Decide, target: Target) -> None:
     direct, health, voice = await survey.direct(), await survey.health_after(), await survey.voice()
-    problems = [told(each, health, voice) for each in direct if not each.ok]
+    first = target.providers[0].name
+    problems = [told(each, health, voice if each.name == first else None) for each in direct if not each.ok]
     if voice.serves and target.api.headers.skip_providers and len(target.providers) > 1:
         fine = {each.name for each in direct if each.ok}
         problems += await aside(await survey.fallback(), fine)
@@ -105,8 +106,11 @@ def answered(voice: Voice) -> Counter[str]:
     )
 
 
-def told(direct: Direct, health: Health, voice: Voice) -> str:
-    """A provider that does not answer right, what `/health` says of it, and who answered in its place."""
+def told(direct: Direct, health: Health, voice: Voice | None) -> str:
+    """A provider that does not answer right, what `/health` says of it, and who answered in its place.
+
+    `voice` only for the first provider: the others are not asked while that one answers.
+    """
     if direct.unusable:
         return f"{direct.name}: {direct.unusable}"
     if direct.refused:
@@ -114,10 +118,11 @@ def told(direct: Direct, health: Health, voice: Voice) -> str:
     else:
         line = f"{direct.name} answers {len(direct.troubles)} of {direct.asked} direct questions wrong"
     claim = health.providers[direct.name].status if direct.name in health.providers else None
-    others = [name for name in answered(voice) if name not in (direct.name, "nobody")]
+    who = answered(voice) if voice is not None else Counter[str]()
+    others = [name for name in who if name != "nobody"] if not who[direct.name] else []
     notes = [
         f'/health says "{claim}"' if claim else "",
-        f"{', '.join(others)} answered in its place" if others and not answered(voice)[direct.name] else "",
+        f"{', '.join(others)} answered in its place" if others else "",
     ]
     return "; ".join([f"{line}: {direct.troubles[0]}", *(note for note in notes if note)])
 

@@ -104,6 +104,7 @@ class Deployment:
         self.provider_problem: dict[str, str] = {}
         self.counts = {"tts": 0, "stt": 0}
         self.metrics_text: Callable[[], str] = self.exposition
+        self.provider_says: Callable[[str], bytes] = speech
         self.say: Callable[[str], bytes] = speech
         self.hear: Callable[[str], str] = lambda text: text
         self.seconds = 0.02

@@ -6,7 +6,6 @@ import json
 import time
 from typing import Any
 
-from checks.clips import clips
 from target.api import Answer
 from target.database import TableFacts, UsageRow
 from target.description import (
@@ -207,10 +206,12 @@ class FakeProvider:
         )
 
     async def speak(self, text: str, language: str) -> Asked:
-        return self.asked("tts", audio=speech(text))
+        audio = self.d.provider_says(text)
+        self.d.texts[hashlib.sha256(audio).hexdigest()] = text if self.d.provider_says is speech else "чужое"
+        return self.asked("tts", audio=audio)
 
     async def transcribe(self, audio: bytes, language: str) -> Asked:
-        return self.asked("stt", text=next(clip.text for clip in clips() if clip.audio() == audio))
+        return self.asked("stt", text=self.d.texts[hashlib.sha256(audio).hexdigest()])
 
     async def aclose(self) -> None:
         pass

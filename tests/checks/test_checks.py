@@ -90,6 +90,7 @@ def wav(samples: Any) -> bytes:
 
 
 QUIET = wav(np.zeros(32000))
+OTHER = wav(np.random.default_rng(3).normal(0, 0.2, 32000) * (np.arange(32000) // 2000 % 2))
 TONE = wav(0.3 * np.sin(np.arange(48000) * 0.2))
 
 
@@ -139,6 +140,12 @@ BROKEN: list[tuple[str, Callable[[Any], None], set[str], str]] = [
         put("provider_problem", "google", "401 UNAUTHENTICATED"),
         {"all_providers_healthy"},
         "google refuses its credentials, 6 of 6 asked directly: tts: 401 UNAUTHENTICATED",
+    ),
+    (
+        "provider says something else",
+        set_to("provider_says", lambda text: OTHER),
+        {"all_providers_healthy"},
+        "says 'чужое' for 'Короткий тест'",
     ),
     (
         "primary dead",

@@ -85,10 +85,9 @@ def test_secrets_are_found_in_every_form_and_told_by_name() -> None:
         ("nowhere", "1234 all good"),
     ]
     told = exposed(places, secrets)
-    assert told == [
+    assert sorted(told) == [
+        "OPENAI_API_KEY stands in /metrics, an error",
         "the password in DATABASE_URL stands in /health",
-        "OPENAI_API_KEY stands in /metrics",
-        "OPENAI_API_KEY stands in an error",
     ]
 
 

@@ -8,7 +8,7 @@ import pytest
 import soundfile
 
 from checks.clips import clips
-from checks.sound import SoundError, measure, problem
+from checks.sound import SoundError, as_opus, measure, problem
 
 RATE = 16000
 TEXT = "Средний по длине тест для проверки производительности"
@@ -51,6 +51,14 @@ def test_real_speech_is_speech(clip) -> None:
 )
 def test_what_is_no_speech_is_told(audio: Callable[[], bytes], told: str) -> None:
     assert told in (problem(audio(), TEXT) or "")
+
+
+def test_any_speech_can_be_made_opus() -> None:
+    for clip in clips():
+        if clip.rate != 44100:
+            assert problem(as_opus(clip.audio()), clip.text) is None
+    with pytest.raises(SoundError):
+        as_opus(b"<html>")
 
 
 def test_what_cannot_be_decoded_raises() -> None:
