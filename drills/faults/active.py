@@ -43,13 +43,16 @@ def inject(stack: Stack, name: str) -> str:
     saved = stack.layout.saved / name
     with _one_at_a_time(stack):
         before = active(stack)
-        for other in before:
-            if other.name == name:
-                raise FaultError(f"{name} is active already, since {other.since}")
-            if find(other.name).part == fault.part:
+        for other in [item for item in before if find(item.name).part == fault.part]:
+            if _stands(stack, other):
                 raise FaultError(
-                    f"{name} breaks the {fault.part}, which {other.name} has broken already; heal that one first"
+                    f"{name} is active already, since {other.since}"
+                    if other.name == name
+                    else f"{name} breaks the {fault.part}, which {other.name} has broken already; "
+                    f"heal that one first"
                 )
+            before.remove(other)
+            _mend(stack, other, before)
         shutil.rmtree(saved, ignore_errors=True)
         saved.mkdir(parents=True, mode=0o700)
         now = datetime.now(UTC).isoformat(timespec="seconds")
@@ -84,12 +87,25 @@ def heal(stack: Stack, name: str | None) -> list[str]:
                 f"{name} is not active; active: {', '.join(item.name for item in remembered) or 'none'}"
             )
         for item in chosen:
-            with _known_errors(item.name):
-                find(item.name).heal(Place(stack, stack.layout.saved / item.name))
             remembered.remove(item)
-            _remember(stack, remembered)
-            shutil.rmtree(stack.layout.saved / item.name)
+            _mend(stack, item, remembered)
         return [item.name for item in chosen]
+
+
+def _stands(stack: Stack, fault: Active) -> bool:
+    """Whether the fault is still there; a rollback may have cured it meanwhile."""
+    try:
+        find(fault.name).landed(Place(stack, stack.layout.saved / fault.name))
+    except FaultError:
+        return False
+    return True
+
+
+def _mend(stack: Stack, fault: Active, others: list[Active]) -> None:
+    with _known_errors(fault.name):
+        find(fault.name).heal(Place(stack, stack.layout.saved / fault.name))
+    _remember(stack, others)
+    shutil.rmtree(stack.layout.saved / fault.name)
 
 
 def _remember(stack: Stack, faults: list[Active]) -> None:

@@ -84,3 +84,13 @@ def test_a_fault_that_does_not_land_is_undone_and_said(stack, monkeypatch):
         active.inject(stack, "metrics-gone")
     assert active.active(stack) == []
     assert inventory(stack) == before
+
+
+def test_a_fault_that_something_else_mended_makes_way_for_the_next(stack):
+    before = inventory(stack)
+    active.inject(stack, "token-not-checked")
+    stack.front.become(Behaviour())
+    active.inject(stack, "secret-in-health")
+    assert [item.name for item in active.active(stack)] == ["secret-in-health"]
+    active.heal(stack, None)
+    assert inventory(stack) == before
