@@ -225,6 +225,7 @@ class Survey:
             [self.asking.health],
             RatePlan(self._criteria["error_rate"].worst_share),
             most=int(self.target.budget.requests * _PROBE_SHARE),
+            slowest_mean=self._criteria["endpoint_response_time"].limit,
             fails=erroneous,
         )
         await sample_all(

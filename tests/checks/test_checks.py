@@ -309,6 +309,15 @@ async def test_a_slow_service_stops_sampling_early(deployment: Any, judge: Any) 
     assert "the average TTS time is already refuted" in found["tts_success_rate"].evidence
 
 
+async def test_a_slow_health_endpoint_is_not_waited_for_hundreds_of_times(
+    deployment: Any, judge: Any
+) -> None:
+    deployment.seconds = 2.5
+    found = await judge(deployment, "health")
+    assert found["endpoint_response_time"].outcome == "fail"
+    assert found["endpoint_response_time"].n <= 16
+
+
 async def test_a_small_budget_is_kept_and_said(deployment: Any, judge: Any) -> None:
     deployment.target = msgspec.structs.replace(deployment.target, budget=Budget(requests=60))
     found = await judge(deployment, "functional", "health")
