@@ -8,7 +8,7 @@ import msgspec
 from target.api import Answer, Health, VoiceApi, health_of
 from target.errors import ApiError, WrongTarget
 
-DEADLINE_S = 3.0
+DEADLINE_S = 2.0
 _INTERVAL_S = 0.1
 _SERVER_ERROR = 500
 
