@@ -24,10 +24,10 @@ demo: venv ## break a whole voice-v2 on this machine, roll it back, prove the re
 test: unit drill ## every test: units first, then those that bring up a stack
 
 unit: venv ## the unit tests, under a minute
-	$(BIN)/pytest tests -m "not drill"
+	$(BIN)/pytest tests -m "not drill" -n 3 --dist loadfile -q
 
 drill: venv ## the tests that bring up a whole stack
-	$(BIN)/pytest tests -m drill
+	$(BIN)/pytest tests -m drill -q
 
 checkcode: venv ## lint, format, types, import rules
 	$(BIN)/ruff check .

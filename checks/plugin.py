@@ -83,6 +83,7 @@ def pytest_configure(config: pytest.Config) -> None:
     except TargetError as error:
         raise pytest.UsageError(str(error)) from None
     config.stash[RUN] = run
+    config.option.tbstyle = "native"  # never shown, and the quickest to make
     if config.option.verbose <= 0 and not config.option.collectonly:
         reporter = Reporter(config, Screen(), run)
         config.pluginmanager.unregister(name="terminalreporter")

@@ -37,7 +37,7 @@ def test_five_percent_of_errors_is_refuted_against_one_percent_within_300():
 
 @pytest.mark.parametrize("limit", [0.05, 0.02])
 def test_errors_over_all_looks_stay_bounded_by_simulation(limit):
-    plan, draw, runs = RatePlan(limit), random.Random(20251), 600
+    plan, draw, runs = RatePlan(limit), random.Random(20251), 300
     passed = failed = 0
     for _ in range(runs):
         failures = 0

@@ -9,6 +9,8 @@ import pytest
 from drills.stacks.processes.layout import Layout
 from drills.stacks.processes.take_down import leftovers
 
+pytestmark = pytest.mark.drill
+
 
 def drills(*words, limit_s=30):
     command = [sys.executable, "-m", "drills", *map(str, words)]

@@ -9,6 +9,8 @@ import pytest
 from rollback.errors import StepFailed
 from rollback.restart import Restart
 
+pytestmark = pytest.mark.drill
+
 GOOD = "NAME=good\nMODE=ok\nDB_PASSWORD=swordfish-one\nVERSION=2.3.1\n"
 BAD = "NAME=bad\nMODE=sick\nDB_PASSWORD=swordfish-two\nVERSION=2.3.1\n"
 

@@ -10,6 +10,8 @@ from rollback.lock import Lock
 from target.host import Host
 from target.record import Records
 
+pytestmark = pytest.mark.drill
+
 GOOD = "NAME=good\nMODE=ok\nDB_PASSWORD=swordfish-one\nVERSION=2.3.1\n"
 BAD = "NAME=bad\nMODE=sick\nDB_PASSWORD=swordfish-two\nVERSION=2.3.1\n"
 NEVER = GOOD.replace("MODE=ok", "MODE=exit")

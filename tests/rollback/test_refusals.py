@@ -11,6 +11,8 @@ import pytest
 from rollback.lock import Lock
 from target.host import Host
 
+pytestmark = pytest.mark.drill
+
 GOOD = "NAME=good\nMODE=ok\nDB_PASSWORD=swordfish-one\nVERSION=2.3.1\n"
 BAD = "NAME=bad\nMODE=sick\nDB_PASSWORD=swordfish-two\nVERSION=2.3.1\n"
 

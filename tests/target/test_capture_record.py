@@ -22,6 +22,8 @@ from target.host import Host
 from target.record import Records
 from target.service import ServiceStatus
 
+pytestmark = pytest.mark.drill
+
 HOST = Host("local://")
 
 

@@ -20,6 +20,8 @@ from target.database import Column, UsageLog, UsageRow
 from target.description import Database
 from target.errors import DatabaseError
 
+pytestmark = pytest.mark.drill
+
 DAY_1, DAY_2 = 1_795_132_800.0, 1_795_219_200.0  # 2026-11-20 and 2026-11-21, midnight UTC
 
 

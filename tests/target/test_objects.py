@@ -19,6 +19,8 @@ from target.description import Objects
 from target.errors import StoreError
 from target.objects import ObjectStore
 
+pytestmark = pytest.mark.drill
+
 
 @pytest.fixture
 def store(s3: Objects) -> Iterator[ObjectStore]:

@@ -11,9 +11,9 @@ import msgspec
 import pytest
 
 from target.description import Provider
-from target.wire import Google, OpenAi, Yandex
 from target.errors import TargetError
 from target.provider import ProviderClient
+from target.wire import Google, OpenAi, Yandex
 
 KEY = "canary-key-123456"
 ENVIRONMENT = {"KEY": KEY, "FOLDER": "b1gfolder", "DATABASE_URL": "postgresql://u:canary-password@h/b"}

@@ -17,6 +17,8 @@ from target.host import Host
 from target.service import Service, service_of
 from target.wait import Seen, eventually
 
+pytestmark = pytest.mark.drill
+
 BIN = Path(sys.executable).parent
 
 # It reads its marching orders from a file, so that one supervisord serves every test.

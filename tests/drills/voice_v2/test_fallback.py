@@ -7,6 +7,8 @@ import uuid
 
 import pytest
 
+pytestmark = pytest.mark.drill
+
 
 def _speak(service, **headers):
     return service.client.post("/v1/audio/speech", json={"input": "Привет"}, headers=headers)

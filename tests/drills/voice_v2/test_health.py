@@ -9,6 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+pytestmark = pytest.mark.drill
+
 
 def test_health_says_what_runs(calm, world, checkout):
     answer = calm.client.get("/health", headers={"Authorization": ""})

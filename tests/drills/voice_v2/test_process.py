@@ -6,6 +6,8 @@ import subprocess
 
 import pytest
 
+pytestmark = pytest.mark.drill
+
 
 @pytest.fixture(scope="module")
 def fresh(start_service, checkout):

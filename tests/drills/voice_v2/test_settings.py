@@ -7,6 +7,8 @@ import subprocess
 
 import pytest
 
+pytestmark = pytest.mark.drill
+
 _WRONG = [
     ("DATABASE_URL", ""),
     ("DATABASE_URL", "mysql://canary-value@host/x"),

@@ -8,6 +8,8 @@ import io
 import pytest
 import soundfile
 
+pytestmark = pytest.mark.drill
+
 
 def _speak(service, text="Короткий тест", headers=None, **fields):
     return service.client.post("/v1/audio/speech", json={"input": text, **fields}, headers=headers)

@@ -6,6 +6,8 @@ import hashlib
 
 import pytest
 
+pytestmark = pytest.mark.drill
+
 
 def _hear(service, audio, headers=None, **fields):
     return service.client.post(
