@@ -24,7 +24,7 @@ demo: venv ## break a whole voice-v2 on this machine, roll it back, prove the re
 test: unit drill ## every test: units first, then those that bring up a stack
 
 unit: venv ## the unit tests, under a minute
-	$(BIN)/pytest tests -m "not drill" -n 3 --dist loadfile -q
+	$(BIN)/pytest tests -m "not drill" -p xdist -n 3 --dist loadfile -q
 
 drill: venv ## the tests that bring up a whole stack
 	$(BIN)/pytest tests -m drill -q

@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from target.description import Provider
-from target.wire import Dialect, Google, OpenAi, Question, Yandex
 from target.errors import TargetError
 from target.http import Http
 from target.redact import MASK, Redactor, secrets_of
+from target.wire import Dialect, Google, OpenAi, Question, Yandex
 
 _LONGEST = 300
 _HALF_HIDDEN = re.compile(r"[\w-]*\*{2,}[\w*-]*")
