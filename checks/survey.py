@@ -230,7 +230,7 @@ class Survey:
         )
         await sample_all(
             [probes],
-            self.target.budget.concurrency,
+            max(1, self.target.budget.concurrency // 2),  # the slow questions to providers go on beside it
             lambda: self.spending.seconds_left(_PROBING_TIME),
             BudgetSpent,
         )

@@ -58,21 +58,21 @@ async def _ask(provider: Provider, variables: dict[str, str], spending: Spending
 
 
 async def _speak(client: ProviderClient, spending: Spending) -> list[tuple[Asked, str]]:
-    found = []
-    for phrase in _alternating(phrases()):
+    async def one(phrase: Phrase) -> tuple[Asked, str]:
         asked = await spending.ask(partial(client.speak, phrase.text, phrase.language))
         trouble = asked.problem or await asyncio.to_thread(sound.problem, asked.audio, phrase.text)
-        found.append((asked, trouble or await _misspoken(client, spending, phrase, asked.audio)))
-    return found
+        return asked, trouble or await _misspoken(client, spending, phrase, asked.audio)
+
+    return list(await asyncio.gather(*map(one, _alternating(phrases()))))
 
 
 async def _transcribe(client: ProviderClient, spending: Spending) -> list[tuple[Asked, str]]:
-    found = []
-    opus = [clip for clip in clips() if clip.codec == "ogg"]
-    for clip in (opus * TIMES)[:TIMES]:
+    async def one(clip: Clip) -> tuple[Asked, str]:
         asked = await spending.ask(partial(client.transcribe, clip.audio(), clip.language))
-        found.append((asked, asked.problem or _misheard(clip, asked.text)))
-    return found
+        return asked, asked.problem or _misheard(clip, asked.text)
+
+    opus = [clip for clip in clips() if clip.codec == "ogg"]
+    return list(await asyncio.gather(*map(one, (opus * TIMES)[:TIMES])))
 
 
 async def _misspoken(client: ProviderClient, spending: Spending, phrase: Phrase, audio: bytes) -> str:

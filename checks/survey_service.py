@@ -1,5 +1,6 @@
 """What the survey asks of the service besides the latency sample: input it must refuse, strangers, fallback."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 import msgspec
@@ -116,7 +117,7 @@ class Asking:
             ("a text of blanks", lambda: self.api.speak("   ", "ru"), False),
             ("no text", lambda: self.api.speak("-", "ru", extra={"input": None}), False),
         ]
-        return [await self._refusal(what, request, cut) for what, request, cut in cases]
+        return list(await asyncio.gather(*(self._refusal(*case) for case in cases)))
 
     async def intruders(self) -> list[Refusal]:
         """Ask for speech and for a transcript without the token, and with a wrong one."""
@@ -128,12 +129,14 @@ class Asking:
         def transcribe(token: str | None) -> Callable[[], Awaitable[Answer]]:
             return lambda: self.api.transcribe(clip.audio(), clip.file, clip.language, token=token)
 
-        return [
-            await self._refusal("speech without a token", speak(None)),
-            await self._refusal("speech with a wrong token", speak(WRONG_TOKEN)),
-            await self._refusal("a transcript without a token", transcribe(None)),
-            await self._refusal("a transcript with a wrong token", transcribe(WRONG_TOKEN)),
-        ]
+        return list(
+            await asyncio.gather(
+                self._refusal("speech without a token", speak(None)),
+                self._refusal("speech with a wrong token", speak(WRONG_TOKEN)),
+                self._refusal("a transcript without a token", transcribe(None)),
+                self._refusal("a transcript with a wrong token", transcribe(WRONG_TOKEN)),
+            )
+        )
 
     async def fallback(self) -> list[Fallen]:
         """Keep requests away from the first provider, then from all but one, each of the others in its turn."""
@@ -143,11 +146,16 @@ class Asking:
             ways += [(tuple(other for other in names if other != name), name) for name in names[1:]]
         russian = next(phrase for phrase in phrases() if phrase.language == "ru")
         english = next(clip for clip in clips() if clip.language == "en")
-        found = []
-        for skipped, wanted in ways:
-            found.append(Fallen(skipped, wanted, await self.speak(russian, skipped)))
-            found.append(Fallen(skipped, wanted, await self.transcribe(english, skipped)))
-        return found
+        asked = [
+            (skipped, wanted, request)
+            for skipped, wanted in ways
+            for request in (self.speak(russian, skipped), self.transcribe(english, skipped))
+        ]
+        samples = await asyncio.gather(*(request for _, _, request in asked))
+        return [
+            Fallen(skipped, wanted, sample)
+            for (skipped, wanted, _), sample in zip(asked, samples, strict=True)
+        ]
 
     async def _refusal(
         self, what: str, request: Callable[[], Awaitable[Answer]], may_cut_off: bool = False
