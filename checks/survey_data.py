@@ -20,7 +20,7 @@ from target.wait import Seen, eventually
 T = TypeVar("T")
 
 MOST_ROWS = 50_000
-MOST_READ_BACK = 500
+MOST_READ_BACK = 200
 _READERS = 8
 _WRITTEN_WITHIN_S = 3.0
 
