@@ -34,6 +34,10 @@ checkcode: venv ## lint, format, types, import rules
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python .cache/service-types
+	$(BIN)/uv pip install --quiet --python .cache/service-types/bin/python --require-hashes -r drills/voice_v2/requirements.txt
+	cd drills/voice_v2 && ../../$(BIN)/mypy --config-file ../../pyproject.toml \
+	  --python-executable ../../.cache/service-types/bin/python -p app
 
 bench: venv ## how fast the suite itself is; prints its figures
 	@$(BIN)/python -m perf.bench
