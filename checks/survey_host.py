@@ -4,10 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Literal, TypeVar
 
-import msgspec
-
 from checks.part import Part
-from target import capture
+from target import capture, memory
 from target.description import Target
 from target.environment import read
 from target.errors import HostError, TargetError
@@ -20,15 +18,6 @@ T = TypeVar("T")
 # Change times of every file of the package: a copy that keeps old modification times shows there all the same.
 _CHANGE_TIMES = r"""find "$1" -name __pycache__ -prune -o -type f -exec stat -c '%Z %n' {} +"""
 _LAST_LINES = 20
-_PROCESSES = "cat /proc/[0-9]*/status 2>/dev/null || true"
-
-
-class Process(msgspec.Struct, frozen=True):
-    """A process of the host; `resident` is its RSS in bytes."""
-
-    pid: int
-    parent: int
-    resident: int
 
 
 class HostFacts:
@@ -129,8 +118,7 @@ class HostFacts:
         status = self._status()
         if status is None or status.pid is None:
             return None
-        tree = family(status.pid, processes(self.host.shell(_PROCESSES).stdout))
-        return sum(process.resident for process in tree) or None
+        return memory.resident(self.host, status.pid)
 
 
 def _now(work: Callable[[], T]) -> Part[T]:
@@ -143,25 +131,3 @@ def _after(moment: Callable[[], Awaitable[None]], work: Callable[[], T]) -> Part
         return await asyncio.to_thread(work)
 
     return Part(wait_and_work)
-
-
-def processes(status_files: str) -> list[Process]:
-    """Processes from the text of `/proc/*/status`, one file after the other."""
-    found = []
-    for block in ("\n" + status_files).split("\nName:")[1:]:
-        fields = dict(line.split(":", 1) for line in block.splitlines()[1:] if ":" in line)
-        if "Pid" in fields and "PPid" in fields:
-            kilobytes = fields.get("VmRSS", "0").split()[0]
-            found.append(Process(int(fields["Pid"]), int(fields["PPid"]), int(kilobytes) * 1024))
-    return found
-
-
-def family(pid: int, everyone: list[Process]) -> list[Process]:
-    """A process and everything below it."""
-    below: dict[int, list[Process]] = {}
-    for process in everyone:
-        below.setdefault(process.parent, []).append(process)
-    found = [process for process in everyone if process.pid == pid]
-    for process in found:
-        found.extend(below.get(process.pid, []))
-    return found

@@ -89,8 +89,14 @@ def _ratio(what: str, times: list[float], baseline: tuple[float, ...], limit: fl
 
 
 async def _memory(scene: Scene, limit: float) -> Sign:
-    del scene, limit
-    return absent("a record holds no figure of memory to compare with")
+    if scene.survey.target.service is None:
+        return absent("the target names no service whose memory could be read")
+    if scene.record is None or scene.record.memory_bytes is None:
+        return absent("no record with a figure of memory to compare with")
+    now, then = await scene.survey.host.resident(), scene.record.memory_bytes
+    if now is None:
+        return absent("the service is not a process of the host")
+    return Sign(now > (1 + limit) * then, f"{now / 1e6:.0f} MB, recorded {then / 1e6:.0f} MB")
 
 
 async def _providers_lost(scene: Scene, limit: float) -> Sign:

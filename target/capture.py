@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from target import environment as environment_files
-from target import latency
+from target import latency, memory
 from target.api import Answer, Health, health_of, open_api
 from target.database import UsageLog, UsageRow
 from target.description import Database, Target
@@ -154,12 +154,24 @@ async def record(target: Target, host: Host, records: Records, progress: Callabl
         database = await asyncio.to_thread(_database, target.database, now, progress)
         manifest = await asyncio.to_thread(_manifest, target, progress)
         baseline = await latency.sample(api, target.budget)
+        taken_up = await asyncio.to_thread(_memory, target, host)
         progress(f"latency: {len(baseline.tts)} syntheses, {len(baseline.stt)} transcriptions")
     finally:
         await api.aclose()
     return msgspec.structs.replace(
-        taken, providers=_provider_order(answer), database=database, objects=manifest, latency=baseline
+        taken,
+        providers=_provider_order(answer),
+        database=database,
+        objects=manifest,
+        latency=baseline,
+        memory_bytes=taken_up,
     )
+
+
+def _memory(target: Target, host: Host) -> int | None:
+    service = service_of(target, host)
+    pid = None if service is None else service.status().pid
+    return None if pid is None else memory.resident(host, pid)
 
 
 def _healthy(answer: Answer) -> Health:

@@ -123,6 +123,7 @@ class Record(Part, frozen=True, kw_only=True):
     database: DatabaseRecord | None = None
     objects: tuple[ObjectRecord, ...] | None = None
     latency: LatencyRecord = LatencyRecord()
+    memory_bytes: int | None = None
 
 
 class _Format(msgspec.Struct, frozen=True):

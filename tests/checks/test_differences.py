@@ -3,8 +3,8 @@ import pytest
 from checks import differences
 from checks.exposure import exposed, known_secrets
 from checks.mixture import belongs_to, mixture
-from checks.survey_host import Process, family, processes
 from target.description import Api, Target
+from target.memory import Process, family, processes
 from target.objects import ObjectFacts
 from target.record import CodeRecord, ObjectRecord, Record
 

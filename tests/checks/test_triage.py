@@ -35,11 +35,13 @@ def holding(found: Any) -> set[str]:
 
 async def test_a_good_deployment_shows_no_sign(deployment: Any, triage: Any) -> None:
     deployment.record = msgspec.structs.replace(
-        deployment.record, latency=LatencyRecord(tts=(0.02,) * 30, stt=(0.02,) * 30)
+        deployment.record,
+        latency=LatencyRecord(tts=(0.02,) * 30, stt=(0.02,) * 30),
+        memory_bytes=290_000_000,
     )
     found = await triage(deployment)
     assert holding(found) == set()
-    assert [trigger.name for trigger in found.triggers if trigger.holds is None] == ["memory_increase"]
+    assert [trigger.name for trigger in found.triggers if trigger.holds is None] == []
     assert (found.exit_code, found.scenario, found.cure) == (0, None, None)
     assert found.requests < 400
 
@@ -68,6 +70,10 @@ def unreachable(d: Any) -> None:
 def slow(d: Any) -> None:
     d.seconds = 0.5
     d.record = msgspec.structs.replace(d.record, latency=LatencyRecord(tts=(0.2,) * 30, stt=(0.2,) * 30))
+
+
+def hungry(d: Any) -> None:
+    d.record = msgspec.structs.replace(d.record, memory_bytes=100_000_000)
 
 
 def errors(d: Any) -> None:
@@ -103,6 +109,7 @@ def dead(d: Any) -> None:
         (unreachable, 1, {"provider_connectivity_lost"}, 1, "Provider Configuration"),
         (missing, 3, {"dependencies_missing"}, 3, "Virtual Environment"),
         (slow, 2, {"response_time_increase"}, 1, "Provider Configuration"),
+        (hungry, 2, {"memory_increase"}, 2, "Git-based"),
         (errors, 1, {"api_failures", "error_share"}, 2, "Git-based"),
         (bucket, 1, {"data_loss"}, 0, "MinIO Storage Recovery"),
         (open_door, 1, {"security_vulnerability"}, 2, "File-level"),
