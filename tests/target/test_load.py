@@ -9,7 +9,6 @@ import yaml
 
 from target import load as loading
 from target.description import Target
-from target.document import DescriptionError
 from target.errors import TargetError
 
 SAMPLE = Path(__file__).parents[2] / "target.sample.yaml"
@@ -374,36 +373,6 @@ def test_unusual_files(tmp_path, write):
 def test_byte_order_mark_and_crlf_are_no_trouble(write):
     path = write(b"\xef\xbb\xbf" + SMALL.replace("\n", "\r\n").encode())
     assert loading.load(path, environ={}).name == "lab"
-
-
-def test_locate_order(tmp_path):
-    (tmp_path / "target.yaml").write_text(SMALL)
-    environ = {"VOICE_TARGET": "b.yaml"}
-    assert loading.locate("a.yaml", environ, tmp_path) == tmp_path / "a.yaml"
-    assert loading.locate("/x/a.yaml", environ, tmp_path) == Path("/x/a.yaml")
-    assert loading.locate(None, environ, tmp_path) == tmp_path / "b.yaml"
-    assert loading.locate(None, {"VOICE_TARGET": ""}, tmp_path) == tmp_path / "target.yaml"
-
-
-def test_locate_nothing_says_how_to_name_one(tmp_path):
-    with pytest.raises(DescriptionError, match=r"--target FILE or VOICE_TARGET=FILE"):
-        loading.locate(None, {}, tmp_path)
-
-
-def test_an_empty_option_never_falls_back(tmp_path):
-    (tmp_path / "target.yaml").write_text(SMALL)
-    with pytest.raises(DescriptionError, match="--target is empty"):
-        loading.locate("", {}, tmp_path)
-
-
-def test_locate_demo(tmp_path):
-    with pytest.raises(DescriptionError, match=r"make demo.*python -m drills up --dir .demo"):
-        loading.locate("demo", {}, tmp_path)
-    (tmp_path / ".demo").mkdir()
-    demo = tmp_path / ".demo" / "target.yaml"
-    demo.write_text(SMALL)
-    assert loading.locate("demo", {}, tmp_path) == demo
-    assert loading.locate(None, {"VOICE_TARGET": "demo"}, tmp_path) == demo
 
 
 def test_yaml_of_sample_is_plain():
