@@ -52,5 +52,5 @@ lock: venv ## lock the requirements again, with hashes
 	  --group build --group drills --group dev -c requirements.txt -o requirements-dev.txt pyproject.toml
 
 clean: ## take down the demo and remove what was made here (runs/ stays)
-	@test ! -d .demo || $(BIN)/python -m drills down --dir .demo
-	rm -rf $(VENV) .demo .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@for stack in .demo play; do test ! -d $$stack || $(BIN)/python -m drills down --dir $$stack; done
+	rm -rf $(VENV) .demo play .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

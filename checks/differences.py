@@ -33,7 +33,11 @@ def lines(current: dict[str, str], recorded: dict[str, str], what: str) -> list[
     """Missing, new and changed entries, by name alone: values may be secret."""
     missing, new, changed = differences(current, recorded)
     found = (("missing", missing), ("not recorded", new), ("changed", changed))
-    return [f"{len(names)} {what} {word}: {named(names)}" for word, names in found if names]
+    return [
+        f"{len(names)} {what if len(names) > 1 else what.removesuffix('s')} {word}: {named(names)}"
+        for word, names in found
+        if names
+    ]
 
 
 def versions(current: dict[str, str], recorded: dict[str, str]) -> list[str]:

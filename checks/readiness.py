@@ -6,11 +6,10 @@ import time
 import msgspec
 
 from target.api import Answer, Health, VoiceApi, health_of
-from target.errors import ApiError, WrongTarget
+from target.errors import ApiError, WrongAddress
 
 DEADLINE_S = 2.0
 _INTERVAL_S = 0.1
-_SERVER_ERROR = 500
 
 
 class Readiness(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,7 +28,7 @@ class Readiness(msgspec.Struct, frozen=True, kw_only=True):
 async def gate(api: VoiceApi, deadline_s: float) -> Readiness:
     """Ask `/health` until it answers, at most `deadline_s` seconds.
 
-    Raises WrongTarget for an answer that is no voice service's (a page of HTML, no `system_status`).
+    Raises WrongAddress for a name that does not resolve and an answer that is no voice service's (HTML, say).
     """
     started = time.monotonic()
     attempts, why = 0, ""
@@ -41,9 +40,9 @@ async def gate(api: VoiceApi, deadline_s: float) -> Readiness:
         if answer is not None:
             try:
                 health = health_of(answer)
-            except ApiError as error:
-                if answer.status < _SERVER_ERROR:
-                    raise WrongTarget(str(error)) from error
+            except WrongAddress:
+                raise
+            except ApiError:
                 why = f"answers {answer.status}: {' '.join(answer.text(120).split())}"
             else:
                 return Readiness(health=health, answer=answer, seconds=elapsed, attempts=attempts)
@@ -56,6 +55,8 @@ async def _ask(api: VoiceApi, within_s: float) -> tuple[Answer | None, str]:
     try:
         async with asyncio.timeout(within_s):
             return await api.health(), ""
+    except WrongAddress:
+        raise
     except ApiError as error:
         return None, str(error)
     except TimeoutError:

@@ -31,6 +31,7 @@ _COLOURS = {"pass": "32", "fail": "31", "inconclusive": "33"}
 _WORDS = {"pass": "PASS", "fail": "FAIL", "inconclusive": "INCONCLUSIVE"}
 _NARROW = 64
 _ALIKE = 4
+_MISSING_SHOWN = 3
 
 
 class Screen:
@@ -100,8 +101,10 @@ class Screen:
         column = min(max((len(criterion.name) for criterion in shown), default=0), 28)
         for criterion in shown:
             self._criterion(criterion, column)
-        for check in verdict.missing[:5]:
+        for check in verdict.missing[:_MISSING_SHOWN]:
             self.line(f"? {check} did not report", "inconclusive")
+        if len(verdict.missing) > _MISSING_SHOWN:
+            self.line(f"? and {len(verdict.missing) - _MISSING_SHOWN} more did not report", "inconclusive")
         if verdict.error:
             self._wrapped(verdict.error, "? ", "  ")
         if shown or verdict.missing or verdict.error:
@@ -121,7 +124,9 @@ class Screen:
             self._wrapped(lines[0], f"{mark} {criterion.name:<{column}}  ", indent, criterion.outcome)
             for line in lines[1:]:
                 self._wrapped(line, indent, indent)
-        if criterion.next:
+        if "python -m " in criterion.next or "pytest " in criterion.next:
+            self.line(f"{indent}→ {criterion.next}")  # in one piece, to be copied
+        elif criterion.next:
             self._wrapped(criterion.next, f"{indent}→ ", f"{indent}  ")
 
     def _count(

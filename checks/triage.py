@@ -137,6 +137,23 @@ async def cure(scene: Scene, holding: set[str]) -> Cure:
         (bool(seen.code), Cure(2, seen.code[0] if seen.code else "", advice.RUNBOOK_FILES)),
         (bool(seen.image), Cure(3, seen.image[0] if seen.image else "", advice.RUNBOOK_CONTAINERS)),
         (bool(seen.packages), Cure(3, seen.packages[0] if seen.packages else "", advice.RUNBOOK_VIRTUALENV)),
+        (
+            await _stopped(scene),
+            Cure(
+                1,
+                "nothing differs from the record, the service does not run",
+                scene.survey.host.command("start"),
+            ),
+        ),
+        (
+            await _silent(scene),
+            Cure(
+                1,
+                "nothing differs from the record, yet nothing answers",
+                f"compare api.url ({target.api.url}) with where the service listens; "
+                f"then {scene.survey.host.command('restart')}",
+            ),
+        ),
         (bool(holding & provider), Cure(1, "the environment is as recorded", advice.RUNBOOK_PROVIDERS)),
         ("data_loss" in holding, Cure(0, "code and environment are as recorded", _data_recovery(target))),
     ]
@@ -144,6 +161,20 @@ async def cure(scene: Scene, holding: set[str]) -> Cure:
         (way for applies, way in ways if applies),
         Cure(2, "nothing that runs differs from the record", advice.RUNBOOK_GIT),
     )
+
+
+async def _stopped(scene: Scene) -> bool:
+    if scene.survey.target.service is None:
+        return False
+    try:
+        status = await scene.survey.host.status()
+    except TargetError:
+        return False
+    return status is not None and status.state in ("stopped", "failed")
+
+
+async def _silent(scene: Scene) -> bool:
+    return (await scene.survey.ready()).health is None
 
 
 async def stands(scene: Scene) -> standing.Standing:
@@ -214,10 +245,11 @@ def show(found: Triage, screen: Screen) -> None:
     holding = [trigger for trigger in found.triggers if trigger.holds]
     unknown = [trigger for trigger in found.triggers if trigger.holds is None and trigger.applies]
     for mark, those, outcome in (("✗", holding, "fail"), ("?", unknown, "inconclusive")):
-        for trigger in those:
-            limit = "" if trigger.limit == "true" else f" {trigger.limit}"
-            screen.line(f"{mark} {trigger.name}{limit}", outcome)
-            for line in textwrap.wrap(trigger.evidence, _WIDTH):
+        for evidence in dict.fromkeys(trigger.evidence for trigger in those):
+            for trigger in (trigger for trigger in those if trigger.evidence == evidence):
+                limit = "" if trigger.limit == "true" else f" {trigger.limit}"
+                screen.line(f"{mark} {trigger.name}{limit}", outcome)
+            for line in textwrap.wrap(evidence, _WIDTH):
                 screen.line(f"    {line}")
     if holding or unknown:
         screen.line()

@@ -89,6 +89,14 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     options.target = getattr(options, "target", None)
 
+    try:
+        return _carry_out(options)
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted before anything was changed\n")
+        return 2
+
+
+def _carry_out(options: argparse.Namespace) -> int:
     # Late, so that --help and a mistyped option answer at once.
     from rollback import commands, nextstep
     from rollback.errors import LockLost, Refused
@@ -106,9 +114,6 @@ def main(arguments: list[str] | None = None) -> int:
         redactor.add(load.secrets(target))
         call = commands.Call(options, target, progress, redactor)
         return int(getattr(commands, options.command)(call))
-    except KeyboardInterrupt:
-        errors.line("interrupted before anything was changed", "doubt")
-        return 2
     except TargetError as error:
         errors.line(nextstep.with_target(str(error), options), "bad")
         if isinstance(error, LockLost):

@@ -52,7 +52,7 @@ class EnvironmentAction(Action[EnvironmentPlan]):
         found = read_candidate(self.site, self.settings, self.to, old)
         self._new = found.content
         status = self._status()
-        works, seen, _ = ready(self.site)
+        works, seen, _ = ready(self.site, at_first=True)
         young = facts is not None and started_after(status, facts.changed)
         same = self._old == self._new
         if same and young:

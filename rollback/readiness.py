@@ -6,9 +6,10 @@ from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from rollback import clock
+from rollback.errors import Refused
 from rollback.site import Site
 from target.api import Health, health_of, open_api
-from target.errors import ApiError, HostError
+from target.errors import ApiError, HostError, WrongAddress
 from target.service import ServiceStatus
 from target.wait import Seen
 
@@ -39,11 +40,18 @@ def ask_health(site: Site, timeout_s: float = _PROBE_S) -> Health:
     return finish(ask())
 
 
-def ready(site: Site, timeout_s: float = _PROBE_S) -> tuple[bool, str, Health | None]:
-    """Whether `/health` says that the service works, what was seen, and the answer."""
+def ready(
+    site: Site, timeout_s: float = _PROBE_S, *, at_first: bool = False
+) -> tuple[bool, str, Health | None]:
+    """Whether `/health` says that the service works, what was seen, and the answer.
+
+    `at_first`: raises Refused when what answers at `api.url` is not the service, since nothing could be proven there.
+    """
     try:
         health = ask_health(site, timeout_s)
     except ApiError as error:
+        if at_first and isinstance(error, WrongAddress):
+            raise Refused(f"nothing was changed: {error}") from None
         return False, str(error), None
     return health.system_status in WORKS, f"/health says {health.system_status!r}", health
 

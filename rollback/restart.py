@@ -75,6 +75,8 @@ class Restart(Step):
         if started_after(self.site.service.status(), changed):
             if ready(self.site)[0]:
                 return f"{name} runs with what was there before"
+            if not self.was_ready:
+                return f"{name} runs with what was there before, and does not work, as before"
         else:
             try:
                 self._restart(changed)

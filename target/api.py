@@ -5,8 +5,10 @@ from typing import Protocol
 import msgspec
 
 from target.description import Target
-from target.errors import ApiError
+from target.errors import ApiError, WrongAddress
 from target.host import Host
+
+_SERVER_ERROR = 500
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -131,17 +133,19 @@ def _json_of(answer: Answer) -> dict[str, object]:
     seen = f"/health answers {answer.status}"
     if 300 <= answer.status < 400:
         place = answer.headers.get("location", "elsewhere")
-        raise ApiError(f"{seen}, a redirect to {place}: name that in api.url or api.paths.health")
+        raise WrongAddress(f"{seen}, a redirect to {place}: name that in api.url or api.paths.health")
+    # A gateway's own page in place of a dead service has a 5xx: then the address is right and the service is not.
+    elsewhere = WrongAddress if answer.status < _SERVER_ERROR else ApiError
     body = answer.body.lstrip()
     if body[:1] == b"<" or "html" in answer.headers.get("content-type", "").lower():
-        raise ApiError(f"{seen} with HTML, not /health JSON: is api.url the service itself?")
+        raise elsewhere(f"{seen} with HTML, not /health JSON: is api.url the service itself?")
     try:
         told = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         shown = repr(answer.text(60)) if body else "nothing"
-        raise ApiError(f"{seen} with {shown}, not JSON: is api.url the service itself?") from None
+        raise elsewhere(f"{seen} with {shown}, not JSON: is api.url the service itself?") from None
     if not isinstance(told, dict):
-        raise ApiError(f"{seen} with {_kind(told)}, not a JSON object: is api.url the service itself?")
+        raise elsewhere(f"{seen} with {_kind(told)}, not a JSON object: is api.url the service itself?")
     return told
 
 

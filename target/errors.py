@@ -27,3 +27,7 @@ class RecordError(TargetError):
 
 class WrongTarget(TargetError):
     """The target itself is wrong or out of reach, so that nothing can be judged: the run ends with exit 4."""
+
+
+class WrongAddress(ApiError, WrongTarget):
+    """What `api.url` names is not the service: its name does not resolve, or something else answers there."""

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from target.errors import ApiError, TargetError
+from target.errors import ApiError, TargetError, WrongAddress
 
 # httpx imports its command line, and with it rich and click, wherever those happen to be installed. Without them it
 # loads in half the time, and the command line is of no use here.
@@ -128,7 +128,9 @@ class Http:
             limit = self._connect_s if phase in _CONNECTING else self._timeout_s
             raise ApiError(f"{place}: timed out after {limit:g} s {phase}") from None
         except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
-            raise ApiError(f"{place}: {_what_happened(error, phase)}") from None
+            unresolved = any(isinstance(cause, socket.gaierror) for cause in _causes(error))
+            kind = WrongAddress if unresolved else ApiError
+            raise kind(f"{place}: {_what_happened(error, phase)}") from None
         return Reply(
             status=response.status_code,
             headers={name.lower(): value for name, value in response.headers.items()},

@@ -109,7 +109,7 @@ BROKEN: list[tuple[str, Callable[[Any], None], set[str], str]] = [
         "env value",
         put("environment", "LOG_LEVEL", "DEBUG"),
         {"environment_matches_record", "process_runs_current_environment"},
-        "1 variables changed: LOG_LEVEL",
+        "1 variable changed: LOG_LEVEL",
     ),
     (
         "process env",

@@ -11,7 +11,7 @@ from target.record import CodeRecord, ObjectRecord, Record
 
 def test_names_are_told_and_values_never() -> None:
     told = differences.lines({"A": "1", "B": "x"}, {"A": "2", "C": "secret"}, "variables")
-    assert told == ["1 variables missing: C", "1 variables not recorded: B", "1 variables changed: A"]
+    assert told == ["1 variable missing: C", "1 variable not recorded: B", "1 variable changed: A"]
     assert differences.named(["a", "b", "c", "d", "e", "f"]) == "a, b, c, d and 2 more"
 
 

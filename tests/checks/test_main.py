@@ -44,5 +44,15 @@ def test_a_dead_service_is_scenario_1_with_its_cure(tmp_path: Path) -> None:
     found = json.loads(ran.stdout)
     assert found["scenario"] == 1
     assert [each["name"] for each in found["triggers"] if each["holds"]] == ["api_failures", "error_share"]
-    assert found["cure"]["level"] == 2
+    assert found["cure"]["level"] == 1
+    assert "compare api.url" in found["cure"]["command"]
     assert "Traceback" not in ran.stderr
+
+
+def test_a_name_that_does_not_resolve_is_a_wrong_target_and_no_emergency(tmp_path: Path) -> None:
+    target = tmp_path / "target.yaml"
+    target.write_text(f"name: typo\nstate_dir: {tmp_path}/state\napi: {{url: 'http://voice.invalid'}}\n")
+    ran = checks("triage", "--target", str(target))
+    assert ran.returncode == 4, ran.stdout
+    assert "does not resolve" in ran.stderr
+    assert len(ran.stderr.strip().splitlines()) == 1

@@ -249,3 +249,10 @@ def test_interrupted_between_steps(quick, monkeypatch, number):
     assert "--undo" in out
     assert not list(quick.state.glob("lock*"))
     monkeypatch.undo()
+
+
+def test_an_address_that_is_not_the_services_is_refused_before_anything_restarts(quick):
+    quick.write_target(api={"url": "http://voice.invalid"})
+    said = refused(quick)
+    assert "nothing was changed" in said
+    assert "does not resolve" in said
