@@ -108,6 +108,11 @@ class Survey:
             )
         return readiness.health
 
+    def begin(self) -> None:
+        """Let the latency sample begin, if it is planned."""
+        if self.voice in self._planned:
+            self.voice.start()
+
     async def quiet(self) -> None:
         """Wait until the latency sample is over, then let everything else that is planned begin.
 

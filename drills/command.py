@@ -175,7 +175,8 @@ def _faults(given: argparse.Namespace) -> int:
         return 0
     width = max(len(entry.name) for entry in entries)
     for entry in entries:
-        say(f"{entry.name:<{width}}  {entry.family:<13}  {entry.cure or '-':<11}  {entry.says}")
+        cure = f"cured by {entry.cure}" if entry.cure else "no cure here"
+        say(f"{entry.name:<{width}}  {entry.family:<13}  {cure:<20}  {entry.says}")
     return 0
 
 

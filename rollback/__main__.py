@@ -115,7 +115,7 @@ def _carry_out(options: argparse.Namespace) -> int:
         call = commands.Call(options, target, progress, redactor)
         return int(getattr(commands, options.command)(call))
     except TargetError as error:
-        errors.line(nextstep.with_target(str(error), options), "bad")
+        errors.error(nextstep.with_target(str(error), options))
         if isinstance(error, LockLost):
             return EXIT_INTERNAL
         return EXIT_REFUSED if isinstance(error, Refused) else EXIT_USAGE

@@ -40,6 +40,10 @@ class Progress:
         indent = " " * (len(text) - len(text.lstrip()))
         self._write(self._wrapped(text.lstrip(), indent, indent + "  " if text else ""), tone)
 
+    def error(self, text: str) -> None:
+        """What went wrong, on one line however long, so that it can be searched for and copied."""
+        self._write([self._redactor.text(" ".join(text.split()))], "bad")
+
     def lines(self, texts: Iterator[str] | list[str], tone: str = "") -> None:
         """Several lines."""
         for text in texts:

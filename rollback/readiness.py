@@ -6,7 +6,6 @@ from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from rollback import clock
-from rollback.errors import Refused
 from rollback.site import Site
 from target.api import Health, health_of, open_api
 from target.errors import ApiError, HostError, WrongAddress
@@ -45,13 +44,13 @@ def ready(
 ) -> tuple[bool, str, Health | None]:
     """Whether `/health` says that the service works, what was seen, and the answer.
 
-    `at_first`: raises Refused when what answers at `api.url` is not the service, since nothing could be proven there.
+    `at_first`: raises WrongAddress when what answers at `api.url` is not the service: nothing could be proven there.
     """
     try:
         health = ask_health(site, timeout_s)
     except ApiError as error:
         if at_first and isinstance(error, WrongAddress):
-            raise Refused(f"nothing was changed: {error}") from None
+            raise
         return False, str(error), None
     return health.system_status in WORKS, f"/health says {health.system_status!r}", health
 
