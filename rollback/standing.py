@@ -52,6 +52,7 @@ def look(site: Site) -> Standing:
     if health is not None:
         served = " ".join(text for text in (health.version, (health.revision or "")[:7]) if text)
     good, why = _known_good(site, records, expected, works, seen, health.version if health else None)
+    back_to, way_back = _back_to(site, records)
     unfinished = ""
     if newest is not None and newest.open:
         unfinished = f"{newest.begin.action} {newest.run} by {newest.begin.by}, {newest.stands_at}"
@@ -63,7 +64,7 @@ def look(site: Site) -> Standing:
         good=good,
         why=trouble or why,
         expected=describe(expected) if expected else None,
-        back_to=tuple(_back_to(site, records)),
+        back_to=back_to,
         records=tuple(describe(record) for record in records[:5]),
         last=f"{newest.run}, {newest.stands_at}" if newest else "",
         unfinished=unfinished,
@@ -75,6 +76,7 @@ def look(site: Site) -> Standing:
             works,
             good,
             bool(records),
+            way_back,
         ),
     )
 
@@ -137,18 +139,18 @@ def _known_good(
     return not wrong, "; ".join(wrong) or f"version and environment are those of {describe(expected)}"
 
 
-def _back_to(site: Site, records: list[Record]) -> list[str]:
-    """The previous environment, judged as far as that can be done without asking anybody."""
+def _back_to(site: Site, records: list[Record]) -> tuple[tuple[str, ...], bool]:
+    """The previous environment, judged as far as can be without asking anybody, and whether it is a way back."""
     settings = site.target.environment
     if settings is None:
-        return []
+        return (), False
     facts = site.host.facts(settings.previous)
     if facts is None:
-        return [f"{settings.previous} is not there"]
+        return (f"{settings.previous} is not there",), False
     try:
         content = site.host.read(settings.previous)
     except HostError as error:
-        return [str(error)]
+        return (str(error),), False
     reading = environment.read(content, settings.reader)
     site.redactor.add(secrets_of(reading.variables))
     says = [f"{settings.previous} of {clock.minute(facts.modified)}", f"{len(reading.variables)} variables"]
@@ -159,16 +161,23 @@ def _back_to(site: Site, records: list[Record]) -> list[str]:
     if reading.faults:
         says.append(f"cannot be used: {reading.faults[0]}")
     current = site.host.facts(settings.file)
-    if current is not None and site.host.read(settings.file) == content:
+    equal = current is not None and site.host.read(settings.file) == content
+    if equal:
         says.append("equal to the one in place")
-    return [" · ".join(says)]
+    return (" · ".join(says),), not equal and not reading.faults
 
 
-def _next(unfinished: str, action: str, held: bool, works: bool, good: bool | None, recorded: bool) -> str:
+def _next(
+    unfinished: str, action: str, held: bool, works: bool, good: bool | None, recorded: bool, way_back: bool
+) -> str:
     if unfinished:
         return f"python -m rollback {action} --resume{' --break-lock' if held else ''}"
     if not works or good is False:
-        return f"python -m rollback {EnvironmentAction.name} --dry-run"
+        return (
+            f"python -m rollback {EnvironmentAction.name} --dry-run"
+            if way_back
+            else "python -m checks triage"
+        )
     if not recorded:
         return "python -m rollback record"
     return "pytest -m post_rollback"

@@ -80,6 +80,14 @@ def test_an_error_inside_is_one_line_and_its_details_hold_no_secret(quick, monke
     monkeypatch.undo()
 
 
+def test_status_does_not_send_one_back_to_what_is_in_place(quick):
+    quick.previous.write_bytes(quick.env.read_bytes())
+    code, out = quick.run("status")
+    assert code == 0
+    assert "equal to the one in place" in " ".join(out.split())
+    assert out.rstrip().endswith("python -m checks triage")
+
+
 def test_status_tells_what_to_type_and_writes_nothing(quick):
     before = quick.inventory()
     code, out = quick.run("status")
