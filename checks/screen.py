@@ -5,13 +5,11 @@ import shutil
 import sys
 import textwrap
 from collections import Counter
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TextIO
 
 import msgspec
 
-from checks.criterion import KINDS
 from checks.verdict import USAGE, CriterionVerdict, Verdict
 
 _MARKS = {"pass": "✓", "fail": "✗", "inconclusive": "?"}
@@ -175,11 +173,6 @@ class Screen:
         if self._transient:
             self._stream.write("\r\x1b[2K")
             self._transient = False
-
-
-def kinds_in_order(kinds: Iterable[str]) -> list[str]:
-    """Kinds in the order in which they are judged and told."""
-    return sorted(set(kinds), key=lambda kind: KINDS.index(kind) if kind in KINDS else len(KINDS))
 
 
 def _grouped(unknown: list[CriterionVerdict]) -> list[CriterionVerdict]:

@@ -4,7 +4,6 @@ import msgspec
 
 from checks import differences
 from checks.survey import Survey
-from target.description import Target
 from target.record import Record
 
 _CLOCK_S = 1.0
@@ -65,8 +64,3 @@ async def image(survey: Survey, record: Record | None) -> list[str]:
         return []
     digest = await survey.host.image()
     return [] if digest == record.image_digest else [f"runs image {digest}, recorded {record.image_digest}"]
-
-
-def offers_record(target: Target) -> bool:
-    """Whether the target has anything that a record could be compared with."""
-    return any((target.environment, target.code, target.virtualenv, target.objects, target.database))

@@ -63,15 +63,10 @@ async def test_environment(survey: Survey, decide: Decide, target: Target, recor
 async def test_process_environment(survey: Survey, decide: Decide) -> None:
     file = await survey.host.environment_file()
     status = await survey.host.status()
-    if status is None or status.started_at is None:
-        decide.unknown(
-            "process_runs_current_environment",
-            evidence=f"the start time of the process is not known: {status.detail if status else 'no service'}",
-            next="see whether the service runs",
-        )
+    started = start(status, decide, "process_runs_current_environment")
+    if started is None:
         return
     problems = []
-    stale = file.changed > status.started_at + _CLOCK_S
     if await survey.host.shows_environment():
         variables, process = await survey.host.variables(), await survey.host.process_environment() or {}
         wrong = sorted(name for name, value in variables.items() if process.get(name) != value)
@@ -79,15 +74,12 @@ async def test_process_environment(survey: Survey, decide: Decide) -> None:
             problems.append(
                 f"{len(wrong)} variables of the process differ from the file: {differences.named(wrong)}"
             )
-    elif stale:
-        problems.append(
-            f"{file.path} was changed at {differences.clock(file.changed)}, "
-            f"the process is older: started {differences.clock(status.started_at)}"
-        )
+    else:
+        problems += older(started, file.path, file.changed)
     decide.require(
         "process_runs_current_environment",
         problems,
-        summary=f"process started {differences.clock(status.started_at)}",
+        summary=f"process started {differences.clock(started)}",
         next=survey.host.command("restart"),
     )
 
@@ -131,20 +123,15 @@ async def test_code(survey: Survey, decide: Decide, record: Record) -> None:
 async def test_process_code(survey: Survey, decide: Decide) -> None:
     changed, path = await survey.host.newest_code()
     status = await survey.host.status()
-    if status is None or status.started_at is None:
-        decide.unknown(
-            "process_runs_current_code",
-            evidence=f"the start time of the process is not known: {status.detail if status else 'no service'}",
-            next="see whether the service runs",
-        )
+    started = start(status, decide, "process_runs_current_code")
+    if started is None:
         return
-    problems = []
-    if changed > status.started_at + _CLOCK_S:
-        problems.append(
-            f"{path} was changed at {differences.clock(changed)}, "
-            f"the process is older: started {differences.clock(status.started_at)}"
-        )
-    decide.require("process_runs_current_code", problems, summary="", next=survey.host.command("restart"))
+    decide.require(
+        "process_runs_current_code",
+        older(started, path, changed),
+        summary="",
+        next=survey.host.command("restart"),
+    )
 
 
 @pytest.mark.decides("image_matches_record")
@@ -221,6 +208,26 @@ async def test_hosts(survey: Survey, decide: Decide, target: Target, request: py
         summary=f"{len(target.hosts)} hosts alike",
         next="roll the other host back as well",
     )
+
+
+def start(status: ServiceStatus | None, decide: Decide, criterion: str) -> float | None:
+    """When the process started; notes that nothing can be said where that is not known."""
+    if status is None or status.started_at is None:
+        decide.unknown(
+            criterion,
+            evidence=f"the start time of the process is not known: {status.detail if status else 'no service'}",
+            next="see whether the service runs",
+        )
+        return None
+    return status.started_at
+
+
+def older(started: float, path: str, changed: float) -> list[str]:
+    """What is wrong with a process that started before a file that it runs from was changed."""
+    if changed <= started + _CLOCK_S:
+        return []
+    then, since = differences.clock(changed), differences.clock(started)
+    return [f"{path} was changed at {then}, the process is older: started {since}"]
 
 
 def restarted(first: ServiceStatus, last: ServiceStatus) -> bool:

@@ -23,12 +23,26 @@ import urllib3
 from minio import Minio
 
 from target.description import Api, Code, Database, Environment, Objects, Target, Virtualenv
+from target.host import Host
 from target.wait import Seen, eventually
 
 _WEED_PORTS = (
     *("master.port", "master.port.grpc", "volume.port", "volume.port.grpc"),
     *("filer.port", "filer.port.grpc", "s3.port.grpc"),
 )
+AWKWARD = [
+    "a b",
+    "it's",
+    'say "hi"',
+    "two\nlines",
+    "привет",
+    "-rf",
+    "$(id)",
+    "back\\slash",
+    "*",
+    "a%sb",
+    "trailing\n",
+]
 TABLE = """
 CREATE TABLE voice_usage_logs (
     id bigserial PRIMARY KEY,
@@ -307,3 +321,15 @@ def _free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+@pytest.fixture
+def host() -> Host:
+    """This machine."""
+    return Host("local://")
+
+
+@pytest.fixture(params=AWKWARD)
+def awkward(request: pytest.FixtureRequest) -> str:
+    """A word that a careless shell would take apart."""
+    return str(request.param)
