@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from rollback import clock
+from rollback.catalogue import OFFERS, Offer
 from rollback.result import EXIT_INTERNAL, EXIT_REFUSED, EXIT_USAGE
 
 _EXIT_CODES = """\
@@ -54,26 +55,8 @@ def _parser() -> argparse.ArgumentParser:
         sub.set_defaults(command=name)
         return sub
 
-    environment = add("environment", "Level 1: put the previous environment file back, restart, prove")
-    way = environment.add_mutually_exclusive_group()
-    way.add_argument("--to", metavar="FILE", help="this file instead of the target's previous one")
-    way.add_argument("--resume", action="store_true", help="only go on with an unfinished run")
-    way.add_argument("--undo", action="store_true", help="bring back the state before the last run")
-    environment.add_argument(
-        "--dry-run", action="store_true", help="show the plan with each command, change nothing"
-    )
-    environment.add_argument(
-        "--break-lock", action="store_true", help="break the lock of an operator who is gone"
-    )
-    environment.add_argument(
-        "--yes", action="store_true", help="with --break-lock: even though its process still runs here"
-    )
-    environment.add_argument(
-        "--confirm", metavar="NAME", help="the name of the target, where it is production"
-    )
-    environment.add_argument(
-        "--json", action="store_true", help="the result as JSON on standard output, and nothing else"
-    )
+    for offer in OFFERS.values():
+        _add_action(add(offer.name, offer.about), offer)
     record = add("record", "record the known-good facts of what runs now")
     record.add_argument("--name", metavar="NAME", help="name of the record, instead of its version and time")
     record.add_argument(
@@ -82,6 +65,38 @@ def _parser() -> argparse.ArgumentParser:
     status = add("status", "what runs, whether it is known good, what one can go back to")
     status.add_argument("--json", action="store_true", help="as JSON, and nothing else")
     return parser
+
+
+def _add_action(parser: argparse.ArgumentParser, offer: Offer) -> None:
+    way = parser.add_mutually_exclusive_group()
+    way.add_argument("--resume", action="store_true", help="only go on with an unfinished run")
+    way.add_argument("--undo", action="store_true", help="bring back the state before the last run")
+    for option in offer.options:
+        name = option.name if option.bare else f"--{option.name.replace('_', '-')}"
+        if not option.takes:
+            parser.add_argument(name, action="store_true", help=option.help)
+        elif option.bare:
+            parser.add_argument(
+                name, metavar=option.takes, nargs="*" if option.listed else "?", help=option.help
+            )
+        elif option.listed:
+            parser.add_argument(
+                name, metavar=option.takes, action="append", default=[], dest=option.name, help=option.help
+            )
+        else:
+            group = way if option.name == "to" else parser
+            group.add_argument(name, metavar=option.takes, dest=option.name, help=option.help)
+    parser.add_argument(
+        "--dry-run", action="store_true", help="show the plan with each command, change nothing"
+    )
+    parser.add_argument("--break-lock", action="store_true", help="break the lock of an operator who is gone")
+    parser.add_argument(
+        "--yes", action="store_true", help="with --break-lock: even though its process still runs here"
+    )
+    parser.add_argument("--confirm", metavar="NAME", help="the name of the target, where it is production")
+    parser.add_argument(
+        "--json", action="store_true", help="the result as JSON on standard output, and nothing else"
+    )
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -113,6 +128,8 @@ def _carry_out(options: argparse.Namespace) -> int:
         target = load.load(path, environ=os.environ)
         redactor.add(load.secrets(target))
         call = commands.Call(options, target, progress, redactor)
+        if options.command in OFFERS:
+            return commands.action(call, OFFERS[options.command])
         return int(getattr(commands, options.command)(call))
     except TargetError as error:
         errors.error(nextstep.with_target(str(error), options))

@@ -6,13 +6,21 @@ from typing import Generic, TypeVar
 import msgspec
 
 from rollback.journal import Story
+from rollback.restart import Restart
+from rollback.site import Site
 from rollback.step import Finding, Step
 
-BUDGET_S = {1: 600.0, 2: 1800.0, 3: 3600.0}
+# Level 0 is data recovery, which the runbook gives no time of its own: that of the highest level bounds it.
+BUDGET_S = {0: 3600.0, 1: 600.0, 2: 1800.0, 3: 3600.0}
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that carrying out, resuming and undoing a run needs; it is in the journal, so it holds no secret."""
+    """Everything that carrying out, resuming and undoing a run needs; it is in the journal, so it holds no secret.
+
+    `was_ready` is whether the service worked before: only then does the way back have to end in a service that works.
+    """
+
+    was_ready: bool
 
 
 P = TypeVar("P", bound=Plan)
@@ -33,11 +41,16 @@ class Survey(msgspec.Struct, Generic[P], frozen=True, kw_only=True):
 
 
 class Action(ABC, Generic[P]):
-    """What the engine carries out. `name` is the word of the command line; `level` gives the time budget."""
+    """What the engine carries out. `name` is the word of the command line; `level` gives the time budget.
+
+    Its steps are its `changes`, then a restart of the service where it `restarts`, then its `proofs` of what runs.
+    """
 
     name: str
     level: int
     plan_type: type[P]
+    restarts: bool = True
+    site: Site
 
     @abstractmethod
     def survey(self, stamp: str, last: Story | None) -> Survey[P]:
@@ -51,8 +64,21 @@ class Action(ABC, Generic[P]):
         """The plan with what may only be found out under the lock, since it writes to the state folder."""
 
     @abstractmethod
+    def changes(self, plan: P) -> tuple[Step, ...]:
+        """The steps that change what is on disk or in a store."""
+
+    @abstractmethod
+    def proofs(self, plan: P) -> tuple[Step, ...]:
+        """The steps that prove the state that the action is for, once the service was restarted."""
+
+    @abstractmethod
+    def changed(self, plan: P) -> float:
+        """When what runs was last switched, by the host's clock: only a younger process can have it."""
+
     def steps(self, plan: P) -> tuple[Step, ...]:
-        """The steps, in order."""
+        """All steps, in order."""
+        restart = (Restart(self.site, lambda: self.changed(plan), was_ready=plan.was_ready),)
+        return (*self.changes(plan), *(restart if self.restarts else ()), *self.proofs(plan))
 
     @abstractmethod
     def learn(self, plan: P) -> None:

@@ -11,8 +11,8 @@ from typing import Any
 import msgspec
 
 from rollback import nextstep
+from rollback.catalogue import Offer
 from rollback.engine import Engine, Order
-from rollback.environment import EnvironmentAction
 from rollback.errors import Refused
 from rollback.progress import Progress
 from rollback.result import Result
@@ -34,8 +34,8 @@ class Call(msgspec.Struct, frozen=True):
         return [site_of(self.target, url, self.redactor) for url in self.target.hosts]
 
 
-def environment(call: Call) -> int:
-    """Carry out the action on every host in turn; stops at the first that does not end well."""
+def action(call: Call, offer: Offer) -> int:
+    """Carry out an action on every host in turn; stops at the first that does not end well."""
     options = call.options
     order = Order(
         dry_run=options.dry_run,
@@ -48,13 +48,11 @@ def environment(call: Call) -> int:
     asked = _once(lambda: _confirm(call))
     results: list[Result] = []
     for site in call.sites():
-        engine = Engine(
-            EnvironmentAction(site, options.to), site, call.progress, confirm=asked, stop=stop.is_set
-        )
+        engine = Engine(offer.build(site, options), site, call.progress, confirm=asked, stop=stop.is_set)
         try:
             result = engine.carry_out(order)
         except Refused as error:
-            result = _refused(site, str(error))
+            result = Result(host=site.host.url, action=offer.name, outcome="refused", goal="", why=str(error))
         results.append(result)
         _conclude(call, engine, result)
         if result.exit_code:
@@ -99,10 +97,6 @@ def _conclude(call: Call, engine: Engine[Any], result: Result) -> None:
         progress.lines([f"  {text}" for text in engine.state(result.run)])
     for text in rest:
         progress.command(text)
-
-
-def _refused(site: Site, why: str) -> Result:
-    return Result(host=site.host.url, action="environment", outcome="refused", goal="", why=why)
 
 
 def _tell_hosts(call: Call, results: list[Result]) -> None:

@@ -10,6 +10,7 @@ import msgspec
 
 from rollback import clock, journal
 from rollback.action import BUDGET_S, Action, P
+from rollback.catalogue import level_says
 from rollback.errors import Refused
 from rollback.journal import Begin, Journal, Journals, Story
 from rollback.leftover import wait_for_earlier
@@ -153,8 +154,16 @@ class Engine(Generic[P]):
 
     def _take_back(self, order: Order, held: Held | None, note: str, last: Story | None) -> Result:
         started = time.monotonic()
-        if last is None or (not last.open and (last.ending != "done" or last.begin.undoes is not None)):
-            raise Refused(f"nothing to undo: {self._ended(last)}")
+        if last is None or not last.open:
+            standing = self.journals.standing()
+            if standing is None:
+                raise Refused(f"nothing to undo: {self._ended(last)}")
+            if standing.begin.action != self.action.name:
+                raise Refused(
+                    f"{standing.run} came later and has to be undone first: "
+                    f"python -m rollback {standing.begin.action} --undo"
+                )
+            last = standing
         plan = self._plan_of(last)
         goal = f"undo of {last.run}"
         self._head(goal, "dry run" if order.dry_run else "")
@@ -217,7 +226,7 @@ class Engine(Generic[P]):
     def _head(self, goal: str, more: str) -> None:
         target = self.site.target
         name = target.name if len(target.hosts) == 1 else f"{target.name} · {self.site.host.url}"
-        words = [name, f"Level {self.action.level}", goal, f"budget {clock.budget(self.budget_s)}", more]
+        words = [name, level_says(self.action.level), goal, f"budget {clock.budget(self.budget_s)}", more]
         self.progress.line(" · ".join(word for word in words if word))
 
     def _preflight(self, findings: list[Finding], note: str, started: float, *, every: bool = True) -> None:

@@ -214,6 +214,19 @@ class Journals:
                 return story
         return None
 
+    def standing(self) -> Story | None:
+        """The newest run that was finished and not taken back since: the one that an undo is for."""
+        taken_back: set[str] = set()
+        for run in reversed(self.runs()):
+            story = self.story(run)
+            if story is None or (story.ending != "done" and story.begin.undoes is None):
+                continue
+            if story.begin.undoes is not None:
+                taken_back.add(story.begin.undoes)
+            elif run not in taken_back:
+                return story
+        return None
+
     def story(self, run: str) -> Story | None:
         """What a journal tells; None when nothing had been begun yet (the crash came before the first line)."""
         path = self.path(run)

@@ -4,6 +4,7 @@ import shlex
 from argparse import Namespace
 
 from rollback import clock
+from rollback.catalogue import OFFERS
 from rollback.result import Outcome, Result
 
 TONES: dict[Outcome, str] = {
@@ -65,9 +66,18 @@ def with_target(text: str, options: Namespace) -> str:
 
 
 def _asked(options: Namespace) -> str:
-    words = []
-    if options.to is not None:
-        words += ["--to", options.to]
+    """The options that were given, as they were typed."""
+    words: list[str] = []
+    for option in OFFERS[options.command].options:
+        value = getattr(options, option.name)
+        dashed = [] if option.bare else [f"--{option.name.replace('_', '-')}"]
+        if not option.takes:
+            words += dashed if value else []
+        elif option.bare:
+            words += value if option.listed else [value] if value else []
+        else:
+            for each in value if option.listed else [value]:
+                words += [*dashed, each] if each is not None else []
     words += [
         f"--{name.replace('_', '-')}" for name in ("resume", "undo", "break_lock") if getattr(options, name)
     ]

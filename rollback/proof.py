@@ -1,4 +1,4 @@
-"""The step that proves what now runs: started after the switch, with this environment, serving this version."""
+"""The step that proves what now runs: started after the switch, with what was switched, serving this version."""
 
 from collections.abc import Callable
 
@@ -8,14 +8,16 @@ from rollback.readiness import WORKS, ask_health, started, started_after
 from rollback.site import Site
 from rollback.step import Course, Finding, Step
 from target.api import Health
-from target.errors import ApiError, HostError
+from target.errors import ApiError
 from target.record import Record
 
 
 class Prove(Step):
-    """`changed()` is when the switch happened (host's clock); `stale()` names variables that are still as before.
+    """`changed()` is when the switch happened (host's clock).
 
-    `record` is the one that this state belongs to; with `lenient`, serving another version is told and does not fail.
+    `evidence()` is what the action itself can show of the running process (empty: nothing); it raises StepFailed when
+    the process has not got what was switched. `part` names that, for messages. `record` is the one that this state
+    belongs to; with `lenient`, serving another version is told and does not fail.
     """
 
     name = "prove"
@@ -25,15 +27,17 @@ class Prove(Step):
         self,
         site: Site,
         changed: Callable[[], float],
-        stale: Callable[[dict[str, str]], list[str]],
+        evidence: Callable[[], str],
         *,
+        part: str,
         record: str | None,
         expected_before: str | None,
         lenient: bool,
     ) -> None:
         self.site = site
         self.changed = changed
-        self.stale = stale
+        self.evidence = evidence
+        self.part = part
         self.record = record
         self.expected_before = expected_before
         self.lenient = lenient
@@ -42,7 +46,7 @@ class Prove(Step):
     @property
     def commands(self) -> tuple[str, ...]:
         expects = f", and expect the record {self.record} from now on" if self.record else ""
-        return (f"{self.site.service.commands('status')}; compare process, environment and version{expects}",)
+        return (f"{self.site.service.commands('status')}; compare process, {self.part} and version{expects}",)
 
     @property
     def undoes(self) -> str:
@@ -68,7 +72,7 @@ class Prove(Step):
                 f"what runs is older than the switch at {clock.second(changed)}: {started(status)}; it still has what "
                 "was there before"
             )
-        said = [f"{started(status)}, after the switch", self._environment(), self._version(self._health())]
+        said = [f"{started(status)}, after the switch", self.evidence(), self._version(self._health())]
         return " · ".join(text for text in said if text)
 
     def undo(self, _: Course, /) -> str:
@@ -85,22 +89,6 @@ class Prove(Step):
             raise StepFailed(f"the service was ready, and now /health says {health.system_status!r}")
         return health
 
-    def _environment(self) -> str:
-        """Where the system shows the environment of the process: it has to be the new one."""
-        control = self.site.target.service
-        if control is None or control.supervisor is not None:
-            return ""  # the program reads the file itself: its start time is the proof
-        try:
-            variables = self.site.service.process_environment()
-        except HostError as error:
-            return f"its environment cannot be seen ({error})"
-        if variables is None:
-            raise StepFailed(f"{self.site.service.name} stopped running")
-        stale = self.stale(variables)
-        if stale:
-            raise StepFailed(f"the process does not have the new environment: {', '.join(stale)} differ")
-        return "its environment is the file's"
-
     def _version(self, health: Health) -> str:
         served = (
             " ".join(text for text in (health.version, (health.revision or "")[:7]) if text) or "no version"
@@ -111,10 +99,10 @@ class Prove(Step):
         if not wrong:
             return f"serves {served}"
         if self.lenient:
-            return f"serves {served}, although this environment is that of {self.record}"
+            return f"serves {served}, although this {self.part} is that of {self.record}"
         raise StepFailed(
-            f"serves {served}, and this environment is that of {self.record} ({'; '.join(wrong)}): the code has to go "
-            "back too (Level 2); to accept the mixture, name the file with --to"
+            f"serves {served}, and this {self.part} is that of {self.record} ({'; '.join(wrong)}): the rest has to go "
+            "back too (python -m rollback set); to accept the mixture, name where to go with --to"
         )
 
 

@@ -5,7 +5,7 @@ from argparse import Namespace
 import msgspec
 
 from rollback import clock, nextstep
-from rollback.environment import EnvironmentAction
+from rollback.actions.environment.action import EnvironmentAction
 from rollback.journal import Journals
 from rollback.lock import Lock
 from rollback.progress import Progress

@@ -39,7 +39,8 @@ class Step(ABC):
 
     `name` is a few words for a line of progress; `timeout_s` bounds applying and undoing. A step that `settles` makes
     what runs follow what is on disk: in an undo it comes after the steps that put things back, not before. One that
-    leaves nothing to undo says so by `undoes` being empty.
+    `stops` the service (also when it is undone) is followed on the way back by every step that settles, begun or not.
+    One that leaves nothing to undo says so by `undoes` being empty.
 
     `apply`, `verify` and `undo` raise TargetError (StepFailed for what the step itself found wrong).
     """
@@ -47,6 +48,7 @@ class Step(ABC):
     name: str
     timeout_s: float = 60.0
     settles: bool = False
+    stops: bool = False
 
     @property
     @abstractmethod

@@ -90,9 +90,11 @@ class Turn(Generic[P]):
     def back(self, begun: set[int] | None, *, asked: bool, why: str = "") -> Finish:
         """Undo the steps that may have changed something (`begun`; None: all), whatever the journal can still take."""
         numbers = {id(step): number for number, step in enumerate(self.steps, 1)}
+        chosen = [step for step in self.steps if begun is None or numbers[id(step)] in begun]
+        stopped = any(step.stops for step in chosen)
         for step in undo_order(self.steps):
             number = numbers[id(step)]
-            if not step.undoes or (begun is not None and number not in begun):
+            if not step.undoes or not (step in chosen or (stopped and step.settles)):
                 continue
             name = f"{number} {step.name}, back"
             self.still_held()

@@ -46,6 +46,13 @@ def changes_nothing(place, *arguments, code):
     assert not list(place.folder.glob(".env.next.*"))
 
 
+@pytest.mark.covers("environment", "apply", "kill", "undo", "second")
+def test_every_line(quick, survives_kills):
+    survives_kills(
+        quick, ["environment"], reset=quick.reset, is_new=lambda: is_new(quick), is_old=lambda: is_old(quick)
+    )
+
+
 class TestEveryLine:
     def test_the_counts_are_right(self, quick):
         quick.run("environment")

@@ -66,7 +66,7 @@ def test_an_error_inside_is_one_line_and_its_details_hold_no_secret(quick, monke
     def fail(self, _, /):
         raise ZeroDivisionError("about swordfish-one")
 
-    monkeypatch.setattr("rollback.envfile.Switch.apply", fail)
+    monkeypatch.setattr("rollback.actions.environment.envfile.Switch.apply", fail)
     code, out = quick.run("environment")
     assert code == 3
     assert "error inside this tool (ZeroDivisionError" in out

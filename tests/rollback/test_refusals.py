@@ -204,7 +204,7 @@ def test_my_own_dead_lock_is_taken_over(place):
 
 
 def test_a_lock_that_is_broken_while_it_runs_stops_the_run(quick, monkeypatch):
-    from rollback.envfile import SetAside
+    from rollback.actions.environment.envfile import SetAside
 
     real = SetAside.verify
 
@@ -229,7 +229,7 @@ def test_production_is_named_by_the_person(quick):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_interrupted_between_steps(quick, monkeypatch, number):
-    from rollback.envfile import Switch
+    from rollback.actions.environment.envfile import Switch
 
     handlers = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     real = Switch.apply

@@ -98,6 +98,11 @@ class Layout(msgspec.Struct, frozen=True):
         return self.root / "venv"
 
     @property
+    def backups(self) -> Path:
+        """What `rollback snapshot` takes, and the actions go back to."""
+        return self.root / "backups"
+
+    @property
     def state(self) -> Path:
         """The target's `state_dir`."""
         return self.root / "state"
@@ -116,6 +121,7 @@ class Layout(msgspec.Struct, frozen=True):
             self.repository,
             self.service,
             self.venv,
+            self.backups,
             self.state,
             self.stack_file,
         )

@@ -4,13 +4,12 @@ import msgspec
 
 from rollback import clock
 from rollback.action import Action, Survey
-from rollback.candidate import Candidate, read_candidate
-from rollback.envfile import EnvFile, EnvironmentPlan, SetAside, Switch, describe_state
-from rollback.errors import Refused
+from rollback.actions.environment.candidate import Candidate, read_candidate
+from rollback.actions.environment.envfile import EnvFile, EnvironmentPlan, SetAside, Switch, describe_state
+from rollback.errors import Refused, StepFailed
 from rollback.journal import Story
 from rollback.proof import Prove
 from rollback.readiness import ready, started, started_after
-from rollback.restart import Restart
 from rollback.site import Site
 from rollback.step import Finding, Step
 from target import environment
@@ -89,20 +88,23 @@ class EnvironmentAction(Action[EnvironmentPlan]):
         old = None if self._old is None else keyed(self._old)
         return msgspec.structs.replace(plan, old=old, new=keyed(self._new))
 
-    def steps(self, plan: EnvironmentPlan) -> tuple[Step, ...]:
-        files = EnvFile(self.site, plan)
-        restart = Restart(self.site, files.changed, was_ready=plan.was_ready)
+    def changes(self, plan: EnvironmentPlan) -> tuple[Step, ...]:
+        return () if plan.restart_only else (SetAside(self.site, plan), Switch(self.site, plan))
+
+    def proofs(self, plan: EnvironmentPlan) -> tuple[Step, ...]:
         prove = Prove(
             self.site,
-            files.changed,
-            lambda variables: self._stale(plan, variables),
+            lambda: self.changed(plan),
+            lambda: self._evidence(plan),
+            part="environment",
             record=plan.record,
             expected_before=plan.expected_before,
             lenient=plan.named,
         )
-        if plan.restart_only:
-            return (restart, prove)
-        return (SetAside(self.site, plan), Switch(self.site, plan), restart, prove)
+        return (prove,)
+
+    def changed(self, plan: EnvironmentPlan) -> float:
+        return EnvFile(self.site, plan).changed()
 
     def check_resume(self, plan: EnvironmentPlan, *, back: bool) -> None:
         if self.to is not None and self.to != plan.source:
@@ -190,6 +192,22 @@ class EnvironmentAction(Action[EnvironmentPlan]):
         if last is None or last.ending != "done" or last.begin.action != self.name:
             return False
         return last.begin.plan.get("new") == self.site.records.keyed_hash(self._new)
+
+    def _evidence(self, plan: EnvironmentPlan) -> str:
+        """Where the system shows the environment of the process: it has to be the new one."""
+        control = self.site.target.service
+        if control is None or control.supervisor is not None:
+            return ""  # the program reads the file itself: its start time is the proof
+        try:
+            variables = self.site.service.process_environment()
+        except HostError as error:
+            return f"its environment cannot be seen ({error})"
+        if variables is None:
+            raise StepFailed(f"{self.site.service.name} stopped running")
+        stale = self._stale(plan, variables)
+        if stale:
+            raise StepFailed(f"the process does not have the new environment: {', '.join(stale)} differ")
+        return "its environment is the file's"
 
     def _stale(self, plan: EnvironmentPlan, running: dict[str, str]) -> list[str]:
         """Names of variables that the process does not have as the new file says.

@@ -32,7 +32,6 @@ class EnvironmentPlan(Plan, frozen=True, kw_only=True):
     size: int
     changes: str
     restart_only: bool
-    was_ready: bool
     named: bool
     record: str | None
     expected_before: str | None

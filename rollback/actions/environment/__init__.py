@@ -1,0 +1,13 @@
+"""Level 1: put the previous environment file back in place."""
+
+from argparse import Namespace
+
+from rollback.actions.environment.action import EnvironmentAction
+from rollback.site import Site
+from target.record import Record
+
+
+def build(site: Site, options: Namespace, record: Record | None) -> EnvironmentAction:
+    """The action for a host. Raises TargetError when the target has no `environment`."""
+    del record  # the environment of a record is found by its content
+    return EnvironmentAction(site, options.to)

@@ -1,0 +1,64 @@
+"""The actions there are: their words on the command line, their levels, and how each is made for a host."""
+
+import importlib
+from argparse import Namespace
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+if TYPE_CHECKING:  # --help answers at once
+    from rollback.action import Action
+    from rollback.site import Site
+    from target.record import Record
+
+
+class Option(msgspec.Struct, frozen=True):
+    """An option of one action beside those that all have; `takes` is the word for its value, empty for a switch.
+
+    A `listed` one takes several values. `name` is `to` for `--to`; one without dashes on the command line is `bare`.
+    """
+
+    name: str
+    help: str
+    takes: str = ""
+    listed: bool = False
+    bare: bool = False
+
+
+class Offer(msgspec.Struct, frozen=True):
+    """An action on offer. `level` 0 is data recovery. The module `rollback.actions.<name>` has `build` for it."""
+
+    name: str
+    level: int
+    about: str
+    options: tuple[Option, ...] = ()
+
+    def build(self, site: "Site", options: Namespace, record: "Record | None" = None) -> "Action[Any]":
+        """The action for a host. `record`: where a set goes, so that every part goes there. Raises TargetError."""
+        module = importlib.import_module(f"rollback.actions.{self.name}")
+        action: Action[Any] = module.build(site, options, record)
+        return action
+
+    def defaults(self) -> dict[str, Any]:
+        """The values of its options where none is given."""
+        return {
+            option.name: [] if option.listed else None if option.takes else False for option in self.options
+        }
+
+
+OFFERS: dict[str, Offer] = {
+    offer.name: offer
+    for offer in (
+        Offer(
+            "environment",
+            1,
+            "Level 1: put the previous environment file back, restart, prove",
+            (Option("to", "this file instead of the target's previous one", "FILE"),),
+        ),
+    )
+}
+
+
+def level_says(level: int) -> str:
+    """`Level 2`, or `Data recovery`."""
+    return f"Level {level}" if level else "Data recovery"
