@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test unit drill checkcode bench phrases lock clean
+.PHONY: help venv demo test unit drill coverage checkcode bench phrases lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ unit: venv ## the unit tests, under a minute
 
 drill: venv ## the tests that bring up a whole stack
 	$(BIN)/pytest tests -m drill -q
+
+coverage: venv ## which action is tested in which respect; a hole is an error
+	@$(BIN)/python -m tests.coverage
 
 checkcode: venv ## lint, format, types, import rules
 	$(BIN)/ruff check .

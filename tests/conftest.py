@@ -1,8 +1,12 @@
 """What holds for every test of the suite's own code."""
 
 import signal
+from collections.abc import Generator
+from typing import Any
 
 import pytest
+
+from tests import coverage
 
 
 def pytest_configure() -> None:
@@ -15,3 +19,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A warning in our own tests is an error; in front of an operator it must not be."""
     for item in items:
         item.add_marker(pytest.mark.filterwarnings("error"), append=False)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[Any]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Keep how a test that covers a cell of the actions' table ended."""
+    report = yield
+    if (report.when == "call" or not report.passed) and item.get_closest_marker("covers"):
+        coverage.keep(coverage.Told(item.nodeid, report.outcome))
+    return report

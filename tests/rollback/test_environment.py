@@ -21,6 +21,7 @@ def only(paths):
     return found[0]
 
 
+@pytest.mark.covers("environment", "apply")
 def test_brings_the_previous_environment_back_and_proves_it(place):
     code, out = place.run("environment")
     assert code == 0, out
@@ -38,6 +39,7 @@ def test_brings_the_previous_environment_back_and_proves_it(place):
     assert not list(place.state.glob("lock*")), "the lock is released"
 
 
+@pytest.mark.covers("environment", "second")
 def test_a_second_run_writes_nothing_at_all(place):
     assert place.run("environment")[0] == 0
     before = place.inventory()
@@ -65,6 +67,7 @@ def test_journal_tells_intent_before_outcome(quick):
     assert journal[-1]["outcome"] == "done"
 
 
+@pytest.mark.covers("environment", "dry-run")
 def test_dry_run_shows_each_command_and_changes_nothing(quick):
     before = quick.inventory()
     code, out = quick.run("environment", "--dry-run")
@@ -80,6 +83,7 @@ def test_dry_run_shows_each_command_and_changes_nothing(quick):
     assert quick.serves() == "bad"
 
 
+@pytest.mark.covers("environment", "undo")
 def test_undo_brings_back_bytes_mode_and_process(place):
     before = place.inventory()[".env"]
     place.run("environment")

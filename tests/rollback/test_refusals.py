@@ -60,6 +60,7 @@ def test_carriage_returns_that_the_reader_takes_are_told(quick):
     assert "lines end with CRLF" in " ".join(out.split())
 
 
+@pytest.mark.covers("environment", "refused")
 @pytest.mark.parametrize(
     ("spoil", "says"),
     [
