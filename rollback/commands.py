@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from rollback import nextstep
+from rollback import archive, nextstep
 from rollback.catalogue import Offer
 from rollback.engine import Engine, Order
 from rollback.errors import Refused
@@ -54,6 +54,8 @@ def action(call: Call, offer: Offer) -> int:
         except Refused as error:
             result = Result(host=site.host.url, action=offer.name, outcome="refused", goal="", why=str(error))
         results.append(result)
+        if lost := archive.keep(site, result, results[0]):
+            call.progress.line(lost, "doubt")
         _conclude(call, engine, result)
         if result.exit_code:
             break

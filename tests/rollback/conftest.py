@@ -32,6 +32,14 @@ def _deployment() -> Iterator[Place]:
         shutil.rmtree(folder)
 
 
+@pytest.fixture(autouse=True)
+def copies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the operator's copies of the journals go."""
+    folder = tmp_path / "runs"
+    monkeypatch.setattr("rollback.archive.RUNS", folder)
+    return folder
+
+
 @pytest.fixture
 def place(_deployment: Place, monkeypatch: pytest.MonkeyPatch) -> Place:
     """A broken environment in place (`BAD`), a good one beside it (`GOOD`), the service running with the broken one."""
