@@ -12,6 +12,7 @@ from typing import NoReturn
 from rollback import clock
 from rollback.catalogue import OFFERS, Offer
 from rollback.result import EXIT_INTERNAL, EXIT_REFUSED, EXIT_USAGE
+from rollback.snapshots.catalogue import names
 
 _EXIT_CODES = """\
 exit codes:
@@ -62,9 +63,22 @@ def _parser() -> argparse.ArgumentParser:
     record.add_argument(
         "--mark-bad", metavar="WHY", help="mark the record (--name, else the expected one) as bad"
     )
+    _add_snapshot(add("snapshot", "take the backups that the actions go back to, while all is well"))
     status = add("status", "what runs, whether it is known good, what one can go back to")
     status.add_argument("--json", action="store_true", help="as JSON, and nothing else")
     return parser
+
+
+def _add_snapshot(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "parts", metavar="PART", nargs="*", help=f"one of: {', '.join(names())}; all that the target offers"
+    )
+    parser.add_argument(
+        "--keep", metavar="N", type=int, help="keep N of each kind, instead of the target's number"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="say what would be taken, change nothing")
+    _add_lock(parser)
+    _add_json(parser)
 
 
 def _add_action(parser: argparse.ArgumentParser, offer: Offer) -> None:
@@ -89,11 +103,19 @@ def _add_action(parser: argparse.ArgumentParser, offer: Offer) -> None:
     parser.add_argument(
         "--dry-run", action="store_true", help="show the plan with each command, change nothing"
     )
+    _add_lock(parser)
+    parser.add_argument("--confirm", metavar="NAME", help="the name of the target, where it is production")
+    _add_json(parser)
+
+
+def _add_lock(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--break-lock", action="store_true", help="break the lock of an operator who is gone")
     parser.add_argument(
         "--yes", action="store_true", help="with --break-lock: even though its process still runs here"
     )
-    parser.add_argument("--confirm", metavar="NAME", help="the name of the target, where it is production")
+
+
+def _add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--json", action="store_true", help="the result as JSON on standard output, and nothing else"
     )
@@ -101,14 +123,25 @@ def _add_action(parser: argparse.ArgumentParser, offer: Offer) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; the exit code."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
     options.target = getattr(options, "target", None)
+    if options.command == "snapshot":
+        _check_snapshot(parser, options)
 
     try:
         return _carry_out(options)
     except KeyboardInterrupt:
         sys.stderr.write("interrupted before anything was changed\n")
         return 2
+
+
+def _check_snapshot(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    unknown = [part for part in options.parts if part not in names()]
+    if unknown:
+        parser.error(f"no part {unknown[0]!r} of a snapshot; there is: {', '.join(names())}")
+    if options.keep is not None and options.keep < 1:
+        parser.error("--keep: at least 1, since the last good one stays")
 
 
 def _carry_out(options: argparse.Namespace) -> int:

@@ -77,6 +77,41 @@ def record(call: Call) -> int:
     return 0
 
 
+def snapshot(call: Call) -> int:
+    """Take a snapshot on every host in turn; stops at the first that is not whole."""
+    from rollback.snapshots import taking
+
+    options = call.options
+    keep = call.target.snapshots.keep if options.keep is None else options.keep
+    stop = _listen_for_stop()
+    results: list[taking.SnapshotResult] = []
+    for site in call.sites():
+        order = taking.Order(
+            parts=tuple(options.parts),
+            keep=keep,
+            dry_run=options.dry_run,
+            break_lock=options.break_lock,
+            surely=options.yes,
+            shared=not results,
+        )
+        try:
+            result = taking.Taking(site, call.progress, stop.is_set).take(order)
+        except Refused as error:
+            result = taking.SnapshotResult(host=site.host.url, outcome="refused", why=str(error))
+        results.append(result)
+        first, *rest = [
+            nextstep.with_target(line, options) for line in taking.conclusion(result, options.parts)
+        ]
+        call.progress.line(first, taking.TONES[result.outcome])
+        for text in rest:
+            call.progress.command(text)
+        if result.exit_code:
+            break
+    if options.json:
+        _print_json(call, {"exit_code": results[-1].exit_code, "hosts": results})
+    return results[-1].exit_code
+
+
 def status(call: Call) -> int:
     """Tell how every host stands; changes nothing."""
     from rollback import standing

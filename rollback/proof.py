@@ -3,13 +3,13 @@
 from collections.abc import Callable
 
 from rollback import clock
+from rollback.difference import served, version_differs
 from rollback.errors import StepFailed
 from rollback.readiness import WORKS, ask_health, started, started_after
 from rollback.site import Site
 from rollback.step import Course, Finding, Step
 from target.api import Health
 from target.errors import ApiError
-from target.record import Record
 
 
 class Prove(Step):
@@ -90,32 +90,15 @@ class Prove(Step):
         return health
 
     def _version(self, health: Health) -> str:
-        served = (
-            " ".join(text for text in (health.version, (health.revision or "")[:7]) if text) or "no version"
-        )
+        says = f"serves {served(health)}"
         if self.record is None:
-            return f"serves {served}"
-        wrong = _differences(health, self.site.records.get(self.record))
+            return says
+        wrong = version_differs(self.site.records.get(self.record), health)
         if not wrong:
-            return f"serves {served}"
+            return says
         if self.lenient:
-            return f"serves {served}, although this {self.part} is that of {self.record}"
+            return f"{says}, although this {self.part} is that of {self.record}"
         raise StepFailed(
-            f"serves {served}, and this {self.part} is that of {self.record} ({'; '.join(wrong)}): the rest has to go "
+            f"{says}, and this {self.part} is that of {self.record} ({'; '.join(wrong)}): the rest has to go "
             "back too (python -m rollback set); to accept the mixture, name where to go with --to"
         )
-
-
-def _differences(health: Health, record: Record) -> list[str]:
-    wrong = []
-    if record.version and health.version != record.version:
-        wrong.append(f"version {record.version}")
-    if record.revision and health.revision and not _same_revision(health.revision, record.revision):
-        wrong.append(f"revision {record.revision[:7]}")
-    return wrong
-
-
-def _same_revision(one: str, other: str) -> bool:
-    """A revision may be given in full or cut short."""
-    shorter = min(len(one), len(other))
-    return shorter >= 7 and one[:shorter] == other[:shorter]

@@ -151,6 +151,12 @@ class Monitoring(Section, frozen=True):
     prometheus: str
 
 
+class Snapshots(Section, frozen=True):
+    """How many of each kind of backup `snapshot` keeps; the older ones are removed."""
+
+    keep: int = 3
+
+
 class Budget(Section, frozen=True):
     """What a run of the checks may cost: requests in all, how many at once, per second, seconds of sampling."""
 
@@ -180,6 +186,7 @@ class Target(Section, frozen=True):
     providers: tuple[Provider, ...] = ()
     monitoring: Monitoring | None = None
     record: str | None = None
+    snapshots: Snapshots = Snapshots()
     criteria: dict[str, str | bool] = {}
     budget: Budget = Budget()
     mark: str = "rollback-suite"

@@ -174,6 +174,7 @@ def _unique(document: Document, key: str, names: Iterable[str], what: str) -> No
 def _numbers(document: Document, target: Target) -> None:
     numbers = [(f"budget.{name}", getattr(target.budget, name)) for name in Budget.__struct_fields__]
     numbers.append(("api.timeout_s", target.api.timeout_s))
+    numbers.append(("snapshots.keep", target.snapshots.keep))
     if target.service is not None:
         numbers.append(("service.ready_s", target.service.ready_s))
     for key, number in numbers:

@@ -88,7 +88,8 @@ def test_sample_shows_every_key_with_a_comment():
         "environment",
         "code",
     }
-    sections |= {"virtualenv", "objects", "database", "providers", "monitoring", "criteria", "budget"}
+    sections |= {"virtualenv", "objects", "database", "providers", "monitoring", "snapshots"}
+    sections |= {"criteria", "budget"}
     assert [n for n in names - sections if not any(shown[n])] == []
 
 
@@ -276,6 +277,7 @@ def test_not_a_target_file(write, content, says):
         ),
         (SMALL + "budget: {requests: 0}\n", "target.yaml:4: budget.requests: 0 is not a positive number"),
         (SMALL + "budget: {seconds: -1}\n", "budget.seconds: -1.0 is not"),
+        (SMALL + "snapshots: {keep: 0}\n", "snapshots.keep: 0 is not a positive number"),
         (SMALL + "budget: {per_second: .nan}\n", "budget.per_second: nan is not"),
         (SMALL + "  timeout_s: .inf\n", "api.timeout_s: inf is not"),
         (
