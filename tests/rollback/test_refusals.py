@@ -205,7 +205,7 @@ def test_my_own_dead_lock_is_taken_over(place):
 
 
 def test_a_lock_that_is_broken_while_it_runs_stops_the_run(quick, monkeypatch):
-    from rollback.actions.environment.envfile import SetAside
+    from rollback.onefile import SetAside
 
     real = SetAside.verify
 

@@ -5,9 +5,10 @@ import msgspec
 from rollback import clock
 from rollback.action import Action, Survey
 from rollback.actions.environment.candidate import Candidate, read_candidate
-from rollback.actions.environment.envfile import EnvFile, EnvironmentPlan, SetAside, Switch, describe_state
+from rollback.actions.environment.envfile import EnvironmentPlan, Switch
 from rollback.errors import Refused, StepFailed
 from rollback.journal import Story
+from rollback.onefile import Files, SetAside, in_place
 from rollback.proof import Prove
 from rollback.readiness import ready, started, started_after
 from rollback.site import Site
@@ -15,7 +16,6 @@ from rollback.step import Finding, Step
 from target import environment
 from target.description import Environment
 from target.errors import HostError, TargetError
-from target.host import FileFacts
 from target.redact import secrets_of
 from target.service import ServiceStatus
 
@@ -44,7 +44,7 @@ class EnvironmentAction(Action[EnvironmentPlan]):
 
     def survey(self, stamp: str, last: Story | None) -> Survey[EnvironmentPlan]:
         host = self.site.host
-        file, facts = self._in_place()
+        file, facts = in_place(self.site, self.settings.file)
         self._old = None if facts is None else host.read(file)
         old = environment.read(self._old or b"", self.settings.reader).variables
         self.site.redactor.add(secrets_of(old))
@@ -104,7 +104,7 @@ class EnvironmentAction(Action[EnvironmentPlan]):
         return (prove,)
 
     def changed(self, plan: EnvironmentPlan) -> float:
-        return EnvFile(self.site, plan).changed()
+        return Files(self.site, plan).changed()
 
     def check_resume(self, plan: EnvironmentPlan, *, back: bool) -> None:
         if self.to is not None and self.to != plan.source:
@@ -113,25 +113,14 @@ class EnvironmentAction(Action[EnvironmentPlan]):
             )
         if back:
             return
-        if EnvFile(self.site, plan).hash(plan.file) not in (plan.old, plan.new):
-            raise Refused(
-                f"{plan.file} was changed by somebody since that run was cut short: it is neither the old nor the new "
-                "file; nothing was changed. `python -m rollback environment --undo` keeps it aside and brings back the "
-                "old one"
-            )
+        Files(self.site, plan).check_resume(self.name)
 
     def check_undo(self, plan: EnvironmentPlan) -> list[Finding]:
         if plan.restart_only:
             raise Refused("nothing to undo: the last run restarted the service and changed no file")
-        files = EnvFile(self.site, plan)
-        found = []
-        if files.hash(plan.file) != plan.old:
-            if plan.old is not None and files.hash(plan.kept) != plan.old:
-                raise Refused(
-                    f"{plan.kept} on {self.site.host.url}, the copy of before, is missing or was changed: nothing was "
-                    "changed; name another file: python -m rollback environment --to FILE"
-                )
-            found.append(Finding(f"{plan.kept} is whole" if plan.old else "there was no file before"))
+        found = Files(self.site, plan).check_undo(
+            "name another file: python -m rollback environment --to FILE"
+        )
         status = self._status()
         return [*found, Finding(f"{self.site.service.name} answers its control: {status.state}")]
 
@@ -142,25 +131,12 @@ class EnvironmentAction(Action[EnvironmentPlan]):
         )
 
     def state(self, plan: EnvironmentPlan) -> list[str]:
-        lines = describe_state(self.site, plan)
+        lines = Files(self.site, plan).describe(f"the file of {plan.source}")
         try:
             lines.append(f"{self.site.service.name}: {started(self.site.service.status())}")
         except HostError as error:
             lines.append(f"{self.site.service.name}: cannot be asked: {error}")
         return lines
-
-    def _in_place(self) -> tuple[str, FileFacts | None]:
-        """The file that is to be replaced: a symlink stays, and what it points to is switched."""
-        path = self.settings.file
-        facts = self.site.host.facts(path)
-        if facts is not None and facts.kind == "symlink":
-            path = self.site.host.must(["readlink", "-f", "--", path]).rstrip("\n")
-            facts = self.site.host.facts(path)
-        if facts is not None and facts.kind != "regular":
-            raise Refused(
-                f"{self.settings.file} on {self.site.host.url} is a {facts.kind}, not a file: correct the target"
-            )
-        return path, facts
 
     def _status(self) -> ServiceStatus:
         try:
