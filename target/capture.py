@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from target import environment as environment_files
-from target import latency, memory
+from target import latency, memory, provider_order
 from target.api import Answer, Health, health_of, open_api
 from target.database import UsageLog, UsageRow
 from target.description import Database, Target
@@ -80,15 +80,6 @@ each -type l -exec sh -c 'for link; do printf "%s\0%s\0" "$link" "$(readlink "$l
 class _Packages(msgspec.Struct, frozen=True):
     python: str
     packages: dict[str, str]
-
-
-class _Priorities(msgspec.Struct, frozen=True):
-    stt_priority: int | None = None
-    tts_priority: int | None = None
-
-
-class _Order(msgspec.Struct, frozen=True):
-    providers: dict[str, _Priorities] = {}
 
 
 def environment(target: Target, host: Host, records: Records) -> EnvironmentRecord:
@@ -160,7 +151,7 @@ async def record(target: Target, host: Host, records: Records, progress: Callabl
         await api.aclose()
     return msgspec.structs.replace(
         taken,
-        providers=_provider_order(answer),
+        providers=provider_order.told_by(answer),
         database=database,
         objects=manifest,
         latency=baseline,
@@ -272,17 +263,6 @@ def _who() -> str:
     except (KeyError, OSError):  # a user without a name is known by number
         user = str(os.getuid())
     return f"{user}@{platform.node()}"
-
-
-def _provider_order(answer: Answer) -> dict[str, dict[str, int | None]] | None:
-    """Each provider's priorities, where `/health` tells them."""
-    try:
-        told = msgspec.json.decode(answer.body, type=_Order).providers
-    except msgspec.DecodeError:
-        return None
-    order = {name: msgspec.structs.asdict(each) for name, each in told.items()}
-    known = any(priority is not None for each in order.values() for priority in each.values())
-    return order if known else None
 
 
 def _database(

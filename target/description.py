@@ -145,6 +145,18 @@ class Provider(Section, frozen=True):
     url: str | None = None
 
 
+class ProviderSettings(Section, frozen=True):
+    """How the service is told its providers. `stt` and `tts` name variables of the environment file, each an ordered
+    list of those enabled (`openai,google`).
+
+    With a `file` (YAML or JSON) they name mappings in it instead: provider → `enabled`, `priority` (1 is first).
+    """
+
+    stt: str
+    tts: str
+    file: str | None = None
+
+
 class Monitoring(Section, frozen=True):
     """The Prometheus server that scrapes the service and holds its alert rules."""
 
@@ -184,6 +196,7 @@ class Target(Section, frozen=True):
     objects: Objects | None = None
     database: Database | None = None
     providers: tuple[Provider, ...] = ()
+    provider_settings: ProviderSettings | None = None
     monitoring: Monitoring | None = None
     record: str | None = None
     snapshots: Snapshots = Snapshots()

@@ -26,6 +26,7 @@ _HOST_PATHS = (
     ("environment.file", ".env"),
     ("environment.previous", ".env.previous"),
     ("code.checkout", "app"),
+    ("provider_settings.file", "providers.yaml"),
     ("virtualenv.path", "venv"),
     ("virtualenv.backup", "venv_backup"),
 )
@@ -161,6 +162,18 @@ def _database(document: Document, target: Target) -> None:
 def _providers(document: Document, target: Target) -> None:
     names = [provider.name for provider in target.providers]
     _unique(document, "providers", names, "a provider of that name")
+    settings = target.provider_settings
+    if settings is None:
+        return
+    if settings.stt == settings.tts:
+        raise document.fault("provider_settings.tts", "names the same as `stt`; each operation has its own")
+    if settings.file is None and target.environment is None:
+        raise document.fault(
+            "provider_settings",
+            "names variables of the environment file: add `environment`, or name a `file`",
+        )
+    if settings.file is not None and not settings.file.endswith((".yaml", ".yml", ".json")):
+        raise document.fault("provider_settings.file", "must be a .yaml or .json file")
 
 
 def _unique(document: Document, key: str, names: Iterable[str], what: str) -> None:

@@ -58,6 +58,7 @@ def write(layout: Layout, ports: Ports, secrets: Secrets, supervisorctl: str) ->
             }
             for name, port in provider_ports.items()
         ],
+        "provider_settings": {"stt": "STT_PROVIDERS", "tts": "TTS_PROVIDERS"},
     }
     values = {
         "DRILL_API_TOKEN": secrets.api_token,
