@@ -63,9 +63,9 @@ def _parser() -> argparse.ArgumentParser:
     record.add_argument(
         "--mark-bad", metavar="WHY", help="mark the record (--name, else the expected one) as bad"
     )
+    _add_json(record)
     _add_snapshot(add("snapshot", "take the backups that the actions go back to, while all is well"))
-    status = add("status", "what runs, whether it is known good, what one can go back to")
-    status.add_argument("--json", action="store_true", help="as JSON, and nothing else")
+    _add_json(add("status", "what runs, whether it is known good, what one can go back to"))
     return parser
 
 
@@ -165,18 +165,21 @@ def _carry_out(options: argparse.Namespace) -> int:
             return commands.action(call, OFFERS[options.command])
         return int(getattr(commands, options.command)(call))
     except TargetError as error:
-        errors.error(nextstep.with_target(str(error), options))
-        if isinstance(error, LockLost):
-            return EXIT_INTERNAL
-        return EXIT_REFUSED if isinstance(error, Refused) else EXIT_USAGE
+        why = nextstep.with_target(str(error), options)
+        errors.error(why)
+        refused = EXIT_REFUSED if isinstance(error, Refused) else EXIT_USAGE
+        code = EXIT_INTERNAL if isinstance(error, LockLost) else refused
     except Exception as error:  # noqa: BLE001  (a person at 3 a.m. gets one line, the traceback goes to a file)
         details = _write_details(redactor.text(traceback.format_exc()))
-        errors.line(
+        why = (
             f"error inside this tool ({type(error).__name__}: {error}); details in {details}; how things stand: "
-            f"{nextstep.with_target('python -m rollback status', options)}",
-            "bad",
+            f"{nextstep.with_target('python -m rollback status', options)}"
         )
-        return EXIT_INTERNAL
+        errors.line(why, "bad")
+        code = EXIT_INTERNAL
+    if options.json:
+        commands.print_json(redactor, {"exit_code": code, "error": why})
+    return code
 
 
 def _write_details(text: str) -> str:

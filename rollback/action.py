@@ -10,9 +10,6 @@ from rollback.restart import Restart
 from rollback.site import Site
 from rollback.step import Finding, Step
 
-# Level 0 is data recovery, which the runbook gives no time of its own: that of the highest level bounds it.
-BUDGET_S = {0: 3600.0, 1: 600.0, 2: 1800.0, 3: 3600.0}
-
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that carrying out, resuming and undoing a run needs; it is in the journal, so it holds no secret.

@@ -61,7 +61,7 @@ def action(call: Call, offer: Offer) -> int:
             break
     _tell_hosts(call, results)
     if options.json:
-        _print_json(call, {"exit_code": results[-1].exit_code, "hosts": results})
+        print_json(call.redactor, {"exit_code": results[-1].exit_code, "hosts": results})
     return results[-1].exit_code
 
 
@@ -69,11 +69,15 @@ def record(call: Call) -> int:
     """Take a record on every host, or mark one bad."""
     from rollback import recording
 
+    done = []
     for site in call.sites():
         if call.options.mark_bad is not None:
-            recording.mark_bad(site, call.options.name, call.options.mark_bad, call.progress)
+            found = recording.mark_bad(site, call.options.name, call.options.mark_bad, call.progress)
         else:
-            recording.take(site, call.options.name, call.progress)
+            found = recording.take(site, call.options.name, call.progress)
+        done.append({"host": site.host.url, "record": recording.summary(found)})
+    if call.options.json:
+        print_json(call.redactor, {"exit_code": 0, "hosts": done})
     return 0
 
 
@@ -108,7 +112,7 @@ def snapshot(call: Call) -> int:
         if result.exit_code:
             break
     if options.json:
-        _print_json(call, {"exit_code": results[-1].exit_code, "hosts": results})
+        print_json(call.redactor, {"exit_code": results[-1].exit_code, "hosts": results})
     return results[-1].exit_code
 
 
@@ -118,7 +122,7 @@ def status(call: Call) -> int:
 
     found = [standing.look(site) for site in call.sites()]
     if call.options.json:
-        _print_json(call, {"hosts": found})
+        print_json(call.redactor, {"hosts": found})
         return 0
     for one in found:
         standing.show(one, call.target, call.options, call.progress)
@@ -185,7 +189,8 @@ def _listen_for_stop() -> threading.Event:
     return stop
 
 
-def _print_json(call: Call, value: Any) -> None:
-    data = call.redactor.data(msgspec.to_builtins(value))
+def print_json(redactor: Redactor, value: Any) -> None:
+    """Write it to standard output, with every secret masked."""
+    data = redactor.data(msgspec.to_builtins(value))
     sys.stdout.write(msgspec.json.format(msgspec.json.encode(data)).decode() + "\n")
     sys.stdout.flush()

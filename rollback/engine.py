@@ -1,22 +1,24 @@
 """The engine: carries out any action under the lock, with a journal, so that a crash at any point can be mended."""
 
+import contextlib
 import os
 import shlex
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Generic
 
 import msgspec
 
 from rollback import clock, journal
-from rollback.action import BUDGET_S, Action, P
+from rollback.action import Action, P
+from rollback.budget import Budget
 from rollback.catalogue import level_says
 from rollback.errors import Refused
 from rollback.journal import Begin, Journal, Journals, Story
 from rollback.leftover import wait_for_earlier
 from rollback.lock import Held, Lock, whoami
 from rollback.progress import Progress
-from rollback.result import Result
+from rollback.rehearsal import Rehearsal, rehearsed, roughly
+from rollback.result import PlannedStep, Result
 from rollback.site import Site
 from rollback.step import Finding, Step
 from rollback.turn import Finish, Turn, undo_order
@@ -59,10 +61,11 @@ class Engine(Generic[P]):
         self.stop = stop
         self.lock = Lock(site.host, site.state_dir)
         self.journals = Journals(site.host, site.state_dir, site.redactor)
-        self.budget_s = BUDGET_S[action.level]
+        self.budget = Budget(action.level)
 
     def carry_out(self, order: Order) -> Result:
         """Do what was asked. Raises Refused with nothing changed, LockLost, TargetError (unusable target)."""
+        self.budget = Budget(self.action.level)
         held = self.lock.look()
         note = self.lock.judge(held, break_lock=order.break_lock, surely=order.surely)
         last = self.journals.newest()
@@ -88,7 +91,6 @@ class Engine(Generic[P]):
             return [f"what state things are in cannot be told: {error}"]
 
     def _begin(self, order: Order, held: Held | None, note: str, last: Story | None) -> Result:
-        started = time.monotonic()
         known = self.journals.runs()
         run = self.journals.free_run(self.action.name, self.site.host.now(), known)
         survey = self.action.survey(run.partition("-")[0], last)
@@ -96,17 +98,15 @@ class Engine(Generic[P]):
         if survey.already:
             if held is not None and not order.dry_run:
                 self.lock.clear(held)
-            return self._result(Finish("nothing to do", (), survey.already), survey.goal, started)
+            return self._result(Finish("nothing to do", (), survey.already), survey.goal)
         steps = self.action.steps(survey.plan)
         findings = [*survey.findings, *(finding for step in steps for finding in step.preflight())]
-        self._preflight(findings, note, started, every=order.dry_run)
+        self._preflight(findings, note, every=order.dry_run)
         if order.dry_run:
-            return self._show(steps, survey.goal, started)
-        self.confirm()
-        if self.stop():
-            return self._result(
-                Finish("interrupted", (), "stopped before anything was changed"), survey.goal, started
-            )
+            return self._show(steps, survey.goal)
+        self._announce(steps)
+        if not self._may_begin():
+            return self._stopped(survey.goal)
         with self.lock.hold(f"{self.action.name}: {survey.message}", held, self._warn) as still_held:
             if held is not None:
                 self._wait_for_earlier(run)
@@ -117,11 +117,11 @@ class Engine(Generic[P]):
             plan = self.action.seal(survey.plan)
             book = self.journals.open(run)
             book.append(self._first_line(run, plan, None))
-            finish = self._turn(plan, book, still_held, started).forward(set(), set())
-        return self._result(finish, survey.goal, started, run)
+            with self._turn(plan, book, still_held) as turn:
+                finish = turn.forward(set(), set())
+        return self._result(finish, survey.goal, run)
 
     def _resume(self, order: Order, held: Held | None, note: str, last: Story) -> Result:
-        started = time.monotonic()
         plan = self._plan_of(last)
         goal = self.action.goal_of(plan)
         self._head(goal, "dry run" if order.dry_run else "")
@@ -134,26 +134,23 @@ class Engine(Generic[P]):
             self.progress.entry("lock", note, tone="doubt")
         self.action.check_resume(plan, back=last.back)
         if order.dry_run:
-            return self._show(self.action.steps(plan), goal, started, back=last.back)
-        self.confirm()
-        if self.stop():
-            return self._result(
-                Finish("interrupted", (), "stopped before anything was changed"), goal, started
-            )
+            return self._show(self.action.steps(plan), goal, back=last.back)
+        self._announce(self.action.steps(plan), back=last.back)
+        if not self._may_begin():
+            return self._stopped(goal)
         with self.lock.hold(f"{self.action.name}: resuming {last.run}", held, self._warn) as still_held:
             self._wait_for_earlier(last.run)
             book = self.journals.open(last.run)
             book.append(journal.Resume(at=journal.now(), by=whoami(), pid=os.getpid()))
-            turn = self._turn(plan, book, still_held, started)
-            finish = (
-                turn.back(last.to_undo, asked=last.asked_back)
-                if last.back
-                else turn.forward(last.applied, last.begun)
-            )
-        return self._result(finish, goal, started, last.run)
+            with self._turn(plan, book, still_held) as turn:
+                finish = (
+                    turn.back(last.to_undo, asked=last.asked_back)
+                    if last.back
+                    else turn.forward(last.applied, last.begun)
+                )
+        return self._result(finish, goal, last.run)
 
     def _take_back(self, order: Order, held: Held | None, note: str, last: Story | None) -> Result:
-        started = time.monotonic()
         if last is None or not last.open:
             standing = self.journals.standing()
             if standing is None:
@@ -167,14 +164,12 @@ class Engine(Generic[P]):
         plan = self._plan_of(last)
         goal = f"undo of {last.run}"
         self._head(goal, "dry run" if order.dry_run else "")
-        self._preflight(self.action.check_undo(plan), note, started)
+        self._preflight(self.action.check_undo(plan), note)
         if order.dry_run:
-            return self._show(self.action.steps(plan), goal, started, back=True)
-        self.confirm()
-        if self.stop():
-            return self._result(
-                Finish("interrupted", (), "stopped before anything was changed"), goal, started
-            )
+            return self._show(self.action.steps(plan), goal, back=True)
+        self._announce(self.action.steps(plan), back=True)
+        if not self._may_begin():
+            return self._stopped(goal)
         with self.lock.hold(f"{self.action.name}: undoing {last.run}", held, self._warn) as still_held:
             self._wait_for_earlier(last.run)
             run = last.run
@@ -186,8 +181,9 @@ class Engine(Generic[P]):
                 book = self.journals.open(run)
                 book.append(self._first_line(run, plan, last.run))
             begun = last.to_undo if last.open else None
-            finish = self._turn(plan, book, still_held, started).back(begun, asked=True)
-        return self._result(finish, goal, started, run)
+            with self._turn(plan, book, still_held) as turn:
+                finish = turn.back(begun, asked=True)
+        return self._result(finish, goal, run)
 
     def _plan_of(self, story: Story) -> P:
         try:
@@ -206,7 +202,7 @@ class Engine(Generic[P]):
             run=run,
             action=self.action.name,
             level=self.action.level,
-            budget_s=self.budget_s,
+            budget_s=self.budget.seconds,
             target=self.site.target.name,
             host=self.site.host.url,
             by=whoami(),
@@ -226,31 +222,68 @@ class Engine(Generic[P]):
     def _head(self, goal: str, more: str) -> None:
         target = self.site.target
         name = target.name if len(target.hosts) == 1 else f"{target.name} · {self.site.host.url}"
-        words = [name, level_says(self.action.level), goal, f"budget {clock.budget(self.budget_s)}", more]
+        words = [
+            name,
+            level_says(self.action.level),
+            goal,
+            f"budget {clock.budget(self.budget.seconds)}",
+            more,
+        ]
         self.progress.line(" · ".join(word for word in words if word))
 
-    def _preflight(self, findings: list[Finding], note: str, started: float, *, every: bool = True) -> None:
+    def _preflight(self, findings: list[Finding], note: str, *, every: bool = True) -> None:
         good = [finding for finding in findings if not finding.doubt]
         says = [f"{len(good)} of {len(findings)}", *(each.says for each in good if every or not each.minor)]
-        self.progress.entry("preflight", " · ".join(says), time.monotonic() - started)
+        self.progress.entry("preflight", " · ".join(says), self.budget.used)
         for finding in findings:
             if finding.doubt:
                 self.progress.entry("  but", finding.says, tone="doubt")
         if note:
             self.progress.entry("  lock", note, tone="doubt")
 
-    def _show(self, steps: tuple[Step, ...], goal: str, started: float, *, back: bool = False) -> Result:
-        """The plan, with each command; nothing is changed."""
-        if back:
-            for step in undo_order(steps):
-                if step.undoes:
-                    self.progress.entry(f"{step.name}, back", step.undoes)
-        else:
-            for number, step in enumerate(steps, 1):
-                self.progress.line(f"  {number} {step.name}")
-                for command in step.commands:
-                    self.progress.command(f"      {command}")
-        return self._result(Finish("planned", (), ""), goal, started)
+    def _planned(self, steps: tuple[Step, ...], rehearsal: Rehearsal, *, back: bool) -> list[PlannedStep]:
+        """The steps as they will be carried out, in that order."""
+        numbered = {id(step): number for number, step in enumerate(steps, 1)}
+        chosen = [step for step in undo_order(steps) if step.undoes] if back else steps
+        return [
+            PlannedStep(
+                f"{numbered[id(step)]} {step.name}{', back' if back else ''}",
+                (step.undoes,) if back else step.commands,
+                rehearsal.steps.get(step.name),
+            )
+            for step in chosen
+        ]
+
+    def _announce(self, steps: tuple[Step, ...], *, back: bool = False) -> None:
+        """What will be changed, a line a step, before the first change."""
+        self.progress.line("  will do")
+        for step in self._planned(steps, Rehearsal(), back=back):
+            self.progress.brief(f"  {step.name}", "; ".join(step.does))
+
+    def _show(self, steps: tuple[Step, ...], goal: str, *, back: bool = False) -> Result:
+        """The plan, with each command and the time to expect; nothing is changed."""
+        rehearsal = rehearsed(self.site.host, self.journals.folder, self.action.name, back=back)
+        plan = self._planned(steps, rehearsal, back=back)
+        for step in plan:
+            took = "" if step.expected_s is None else f", {roughly(step.expected_s)}"
+            self.progress.line(f"  {step.name}{took}")
+            for command in step.does:
+                self.progress.command(f"      {command}")
+        self.progress.entry("expected time", rehearsal.says())
+        return msgspec.structs.replace(
+            self._result(Finish("planned", (), ""), goal),
+            plan=tuple(plan),
+            expected_s=rehearsal.seconds if rehearsal.runs else None,
+            rehearsals=rehearsal.runs,
+        )
+
+    def _may_begin(self) -> bool:
+        """Whether the person, asked where that is needed, still wants it. Raises Refused."""
+        self.confirm()
+        return not self.stop()
+
+    def _stopped(self, goal: str) -> Result:
+        return self._result(Finish("interrupted", (), "stopped before anything was changed"), goal)
 
     def _warn(self, text: str) -> None:
         self.progress.line(text, "doubt")
@@ -265,12 +298,20 @@ class Engine(Generic[P]):
             return f"the last run, {last.run}, was undone already"
         return f"the last run, {last.run}, was finished"
 
-    def _turn(self, plan: P, book: Journal, still_held: Callable[[], None], started: float) -> Turn[P]:
-        return Turn(
-            self.action, plan, book, self.progress, still_held=still_held, stop=self.stop, started=started
-        )
+    @contextlib.contextmanager
+    def _turn(self, plan: P, book: Journal, still_held: Callable[[], None]) -> Iterator[Turn[P]]:
+        with self.budget.watched(self.progress.notice):
+            yield Turn(
+                self.action,
+                plan,
+                book,
+                self.progress,
+                still_held=still_held,
+                stop=self.stop,
+                budget=self.budget,
+            )
 
-    def _result(self, finish: Finish, goal: str, started: float, run: str | None = None) -> Result:
+    def _result(self, finish: Finish, goal: str, run: str | None = None) -> Result:
         return Result(
             host=self.site.host.url,
             action=self.action.name,
@@ -279,7 +320,7 @@ class Engine(Generic[P]):
             run=run,
             journal=None if run is None else self.journals.path(run),
             steps=finish.steps,
-            seconds=time.monotonic() - started,
-            budget_s=self.budget_s,
+            seconds=self.budget.used,
+            budget_s=self.budget.seconds,
             why=finish.why,
         )

@@ -69,9 +69,23 @@ class Progress:
             tone,
         )
 
+    def brief(self, name: str, text: str) -> None:
+        """As `entry`, on one line, cut to the width."""
+        head = f"  {name}".ljust(_NAME + 2) if self._width >= _NARROW else f"  {name} "
+        self._write([self._fit(f"{head} {self._redactor.text(' '.join(text.split()))}", self._width)], "")
+
+    def notice(self, text: str, tone: str) -> None:
+        """As `line`, while a step is running."""
+        if self._live:
+            self._put("\r\x1b[2K")
+        self.line(text, tone)
+
     @contextlib.contextmanager
-    def running(self, name: str) -> Iterator[Callable[[str], None]]:
-        """Show a step that runs; gives a function that tells how it goes. The step's `entry` comes after."""
+    def running(self, name: str, of: Callable[[], str] = lambda: "") -> Iterator[Callable[[str], None]]:
+        """Show a step that runs; gives a function that tells how it goes. The step's `entry` comes after.
+
+        `of` says how much of the whole is used (`12.3 s of 10 min`).
+        """
         if not self._live:
             yield lambda _: None
             return
@@ -82,7 +96,8 @@ class Progress:
         def draw() -> None:
             while not over.wait(0.1):
                 took = clock.length(time.monotonic() - started)
-                text = self._fit(f"  {name}  {took}  {self._redactor.text(says[0])}", self._width - 1)
+                whole = f" ({of()})" if of() else ""
+                text = self._fit(f"  {name}  {took}{whole}  {self._redactor.text(says[0])}", self._width - 1)
                 self._put(f"\r\x1b[2K{text}")
 
         drawer = threading.Thread(target=draw, daemon=True)

@@ -34,7 +34,7 @@ def take(site: Site, name: str | None, progress: Progress) -> Record:
     return taken
 
 
-def mark_bad(site: Site, name: str | None, why: str, progress: Progress) -> None:
+def mark_bad(site: Site, name: str | None, why: str, progress: Progress) -> Record:
     """Mark a record bad: the named one, else the one that should be running. Raises RecordError when there is none."""
     if name is None:
         expected = site.records.expected()
@@ -43,6 +43,13 @@ def mark_bad(site: Site, name: str | None, why: str, progress: Progress) -> None
         name = expected.name
     marked = site.records.mark_bad(name, why)
     progress.line(f"{site.target.name} · {describe(marked)}")
+    return marked
+
+
+def summary(record: Record) -> dict[str, str | None]:
+    """What a machine needs to know of it: name, version, revision, taken_at, state, why_bad."""
+    names = ("name", "version", "revision", "taken_at", "state", "why_bad")
+    return {name: getattr(record, name) for name in names}
 
 
 def _parts(record: Record) -> list[tuple[str, str]]:

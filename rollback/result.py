@@ -38,8 +38,19 @@ class StepResult(msgspec.Struct, frozen=True):
     seconds: float
 
 
+class PlannedStep(msgspec.Struct, frozen=True):
+    """A step of a dry run: what it would do, and how long it took before (seconds; None where that is not known)."""
+
+    name: str
+    does: tuple[str, ...]
+    expected_s: float | None = None
+
+
 class Result(msgspec.Struct, frozen=True, kw_only=True):
-    """One host's part. `why` says what failed; `journal` is the file on the host, None where none was written."""
+    """One host's part. `why` says what failed; `journal` is the file on the host, None where none was written.
+
+    `plan` and `expected_s` (the median of `rehearsals` earlier runs, None where there is none) are of a dry run.
+    """
 
     host: str
     action: str
@@ -48,6 +59,9 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     run: str | None = None
     journal: str | None = None
     steps: tuple[StepResult, ...] = ()
+    plan: tuple[PlannedStep, ...] = ()
+    expected_s: float | None = None
+    rehearsals: int = 0
     seconds: float = 0.0
     budget_s: float = 0.0
     why: str = ""

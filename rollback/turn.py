@@ -6,8 +6,9 @@ from typing import Generic
 
 import msgspec
 
-from rollback import clock, journal
-from rollback.action import BUDGET_S, Action, P
+from rollback import journal
+from rollback.action import Action, P
+from rollback.budget import Budget
 from rollback.errors import LockLost, StepFailed
 from rollback.journal import Journal
 from rollback.progress import Progress
@@ -41,14 +42,13 @@ class Turn(Generic[P]):
         *,
         still_held: Callable[[], None],
         stop: Callable[[], bool],
-        started: float,
+        budget: Budget,
     ) -> None:
         self.progress = progress
         self.book = book
         self.still_held = still_held
         self.stop = stop
-        self.started = started
-        self.budget_s = BUDGET_S[action.level]
+        self.budget = budget
         self.steps = action.steps(plan)
         self.results: list[StepResult] = []
 
@@ -69,8 +69,8 @@ class Turn(Generic[P]):
             begun.add(number)
             began = time.monotonic()
             try:
-                with self.progress.running(name) as report:
-                    step.apply(self._course(step, report, again=number in before, within_budget=True))
+                with self.progress.running(name, self.budget.says) as report:
+                    step.apply(self._course(step, report, again=number in before))
                     evidence = step.verify()
                 took = time.monotonic() - began
                 self.book.append(
@@ -103,8 +103,9 @@ class Turn(Generic[P]):
             )
             began = time.monotonic()
             try:
-                with self.progress.running(name) as report:
-                    evidence = step.undo(self._course(step, report, again=True, within_budget=False))
+                with self.progress.running(name, self.budget.says) as report:
+                    # On the way back there is no stopping half-way.
+                    evidence = step.undo(self._course(step, report, again=True, stop=lambda: False))
             except TargetError as error:
                 self._tell_failure(name, error, time.monotonic() - began)
                 self._try_append(self._failure(number, step, error))
@@ -135,16 +136,14 @@ class Turn(Generic[P]):
             return None
 
     def _course(
-        self, step: Step, report: Callable[[str], None], *, again: bool, within_budget: bool
+        self,
+        step: Step,
+        report: Callable[[str], None],
+        *,
+        again: bool,
+        stop: Callable[[], bool] | None = None,
     ) -> Course:
-        deadline = time.monotonic() + step.timeout_s
-        if within_budget:
-            over = self.started + self.budget_s
-            if time.monotonic() >= over:
-                raise StepFailed(f"the budget of {clock.budget(self.budget_s)} is used up")
-            deadline = min(deadline, over)
-        # On the way back there is no stopping half-way.
-        return Course(deadline, report, self.stop if within_budget else lambda: False, again)
+        return Course(time.monotonic() + step.timeout_s, report, stop or self.stop, again)
 
     def _failure(self, number: int, step: Step, error: TargetError) -> journal.Failed:
         logs = error.evidence if isinstance(error, StepFailed) else ()
@@ -168,8 +167,7 @@ class Turn(Generic[P]):
                 self.progress.line(f"      {text}")
 
     def _end(self, ending: journal.Ending, outcome: Outcome, why: str = "") -> Finish:
-        seconds = time.monotonic() - self.started
-        last = journal.End(at=journal.now(), outcome=ending, seconds=seconds)
+        last = journal.End(at=journal.now(), outcome=ending, seconds=self.budget.used)
         if ending == "done":
             self.book.append(last)
         else:
