@@ -2,6 +2,7 @@
 
 import importlib
 from argparse import Namespace
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -9,6 +10,7 @@ import msgspec
 if TYPE_CHECKING:  # --help answers at once
     from rollback.action import Action
     from rollback.site import Site
+    from rollback.way import Way
     from target.record import Record
 
 
@@ -38,6 +40,12 @@ class Offer(msgspec.Struct, frozen=True):
         module = importlib.import_module(f"rollback.actions.{self.name}")
         action: Action[Any] = module.build(site, options, record)
         return action
+
+    def glance(self, site: "Site", records: "Sequence[Record]") -> "Way | None":
+        """What it could go back to, told quickly; None where it does not tell. Raises TargetError."""
+        module = importlib.import_module(f"rollback.actions.{self.name}")
+        way: Way | None = module.glance(site, records) if hasattr(module, "glance") else None
+        return way
 
     def defaults(self) -> dict[str, Any]:
         """The values of its options where none is given."""

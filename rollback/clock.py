@@ -38,6 +38,22 @@ def length(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
+def ago(seconds: float) -> str:
+    """`just now`, `5 min ago`, `3 h ago`, `5 days ago`."""
+    minutes = max(0.0, seconds) / 60
+    if minutes < 1:
+        return "just now"
+    if minutes < 90:
+        return f"{minutes:.0f} min ago"
+    return f"{minutes / 60:.0f} h ago" if minutes < 48 * 60 else f"{minutes / 1440:.0f} days ago"
+
+
+def of_iso(text: str) -> float:
+    """Seconds since the epoch of a time in ISO 8601, UTC where it does not say. Raises ValueError."""
+    found = datetime.datetime.fromisoformat(text)
+    return (found if found.tzinfo else found.replace(tzinfo=datetime.UTC)).timestamp()
+
+
 def budget(seconds: float) -> str:
     """`10 min`."""
     return f"{seconds / 60:g} min"

@@ -118,14 +118,14 @@ def snapshot(call: Call) -> int:
 
 def status(call: Call) -> int:
     """Tell how every host stands; changes nothing."""
-    from rollback import standing
+    from rollback import standing, standing_text
 
     found = [standing.look(site) for site in call.sites()]
     if call.options.json:
-        print_json(call.redactor, {"hosts": found})
+        print_json(call.redactor, {"exit_code": 0, "hosts": found})
         return 0
     for one in found:
-        standing.show(one, call.target, call.options, call.progress)
+        standing_text.show(one, call.target, call.options, call.progress)
     return 0
 
 

@@ -1,6 +1,7 @@
 """What differs between what is there now and a record: served version, code, packages, environment, image."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Literal
 
 import msgspec
@@ -48,9 +49,6 @@ class Comparison(msgspec.Struct, frozen=True):
 
 def compare(site: Site, record: Record, health: Health | None) -> Comparison:
     """Compare what is there with the record; asks nobody but the host. `health` None: nothing is served."""
-    differs: list[Difference] = []
-    untold: list[str] = []
-    compared: list[Part] = []
     looks: tuple[tuple[Part, Callable[[], str | None]], ...] = (
         ("version", lambda: _version(record, health)),
         ("code", lambda: _code(site, record)),
@@ -58,18 +56,22 @@ def compare(site: Site, record: Record, health: Health | None) -> Comparison:
         ("environment", lambda: _environment(site, record)),
         ("image", lambda: _image(site, record)),
     )
-    for part, look in looks:
-        try:
-            says = look()
-        except TargetError as error:
-            untold.append(f"{part} cannot be compared: {error}")
-            continue
-        if says is None:
-            continue
-        compared.append(part)
-        if says:
-            differs.append(Difference(part, says))
-    return Comparison(tuple(differs), tuple(untold), tuple(compared))
+    with ThreadPoolExecutor(len(looks)) as pool:
+        found = list(pool.map(lambda each: _look(*each), looks))
+    return Comparison(
+        differs=tuple(each for each in found if isinstance(each, Difference) and each.says),
+        untold=tuple(each for each in found if isinstance(each, str)),
+        compared=tuple(each.part for each in found if isinstance(each, Difference)),
+    )
+
+
+def _look(part: Part, look: Callable[[], str | None]) -> Difference | str | None:
+    """What differs (empty: nothing), why that cannot be told, or None where there is nothing to compare."""
+    try:
+        says = look()
+    except TargetError as error:
+        return f"{part} cannot be compared: {error}"
+    return None if says is None else Difference(part, says)
 
 
 def version_differs(record: Record, health: Health) -> list[str]:

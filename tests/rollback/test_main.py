@@ -102,8 +102,10 @@ def test_status_of_an_unfinished_run(quick, kill_after_line):
     code, out = quick.run("status", "--json")
     host = json.loads(out)["hosts"][0]
     assert code == 0
-    assert "during step 2, switch .env" in host["unfinished"]
-    assert "is gone" in host["lock"]
+    assert (host["last"]["open"], host["last"]["action"]) == (True, "environment")
+    assert "during step 2, switch .env" in host["last"]["stands_at"]
+    assert "is gone" in host["lock"]["says"]
+    assert host["lock"]["alive"] is False
     assert host["next"] == "python -m rollback environment --resume"
 
 
@@ -111,7 +113,7 @@ def test_the_command_line_stays_lean():
     """No test runner, load generator or drill is loaded by what the person on call types."""
     heavy = "pytest _pytest locust testcontainers drills checks scipy numpy minio psycopg"
     script = (
-        "import sys; import rollback.__main__, rollback.commands, rollback.standing, rollback.nextstep;"
+        "import sys; import rollback.__main__, rollback.commands, rollback.standing, rollback.standing_text;"
         f"print([name for name in {heavy.split()!r} if name in sys.modules])"
     )
     ran = subprocess.run(

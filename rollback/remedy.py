@@ -1,0 +1,35 @@
+"""Which action brings back what differs from a record."""
+
+from rollback.catalogue import OFFERS
+from rollback.difference import Comparison
+from rollback.site import Site
+
+# The order in which a set goes back: code, packages, environment, image.
+ORDER = ("git", "files", "virtualenv", "environment", "containers")
+
+
+def remedies(site: Site, found: Comparison) -> list[str]:
+    """The actions for what differs, in the order of a set; code by git where the checkout is a repository.
+
+    A served version that differs alone is cured by what brings the code: the image where there are containers.
+    """
+    parts = found.parts()
+    target = site.target
+    contained = target.service is not None and target.service.compose is not None
+    wanted = set()
+    if "image" in parts or (parts == {"version"} and contained):
+        wanted.add("containers")
+    elif "code" in parts or parts == {"version"}:
+        wanted |= _code(site)
+    if "packages" in parts:
+        wanted.add("virtualenv")
+    if "environment" in parts:
+        wanted.add("environment")
+    return [name for name in ORDER if name in wanted and name in OFFERS]
+
+
+def _code(site: Site) -> set[str]:
+    if site.target.code is None:
+        return set()
+    there = site.host.facts(f"{site.target.code.checkout.rstrip('/')}/.git")
+    return {"git" if there is not None else "files"}
