@@ -23,6 +23,7 @@ import pytest
 
 if TYPE_CHECKING:
     from drills.stacks.processes.stack import Stack
+    from tests.drills.operator import Operator
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVICE = ROOT / "drills" / "voice_v2"
@@ -174,3 +175,23 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         yield made
         take_down(made.layout)
         assert leftovers(made.layout) == []
+
+
+@pytest.fixture(scope="session")
+def recorded(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Operator:
+    """The person at a stack of which a record and a snapshot were taken while all was well."""
+    from rollback.snapshots.catalogue import names
+    from tests.drills.operator import Operator
+
+    person = Operator(stack, tmp_path_factory.mktemp("runs"))
+    person.rolls_back("record")
+    if names():
+        person.rolls_back("snapshot")
+    return person
+
+
+@pytest.fixture
+def operator(recorded: Operator) -> Operator:
+    """As `recorded`, with a clean sheet of what was printed."""
+    recorded.printed = ""
+    return recorded

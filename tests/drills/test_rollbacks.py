@@ -1,0 +1,33 @@
+"""Each action as a person would use it: triage names it, it turns the verdict green, and undoing it turns it red."""
+
+import pytest
+
+from drills.faults import active
+from tests.drills.cures import REHEARSED
+
+pytestmark = pytest.mark.drill
+
+
+@pytest.mark.parametrize("action", REHEARSED)
+def test_inject_triage_roll_back_green_undo_red(operator, action):
+    fault = REHEARSED[action]
+    active.inject(operator.stack, fault.name)
+    try:
+        broken = operator.judges()
+        assert (broken.code, broken.failed[0] in fault.shows) == (1, True), broken.screen
+        found = operator.triages()
+        assert f"python -m rollback {action} " in found["cure"]["command"], found
+        operator.rolls_back(action)
+        rolled_back = operator.judges()
+        assert rolled_back.code == 0, rolled_back.screen
+        operator.rolls_back(action, "--undo")
+        undone = operator.judges()
+        assert (undone.code, undone.failed[0]) == (1, broken.failed[0]), undone.screen
+    finally:
+        active.heal(operator.stack, fault.name)
+    operator.saw_no_secret()
+
+
+def test_after_all_of_it_the_stack_is_as_good_as_before(operator):
+    healed = operator.judges()
+    assert healed.code == 0, healed.screen
