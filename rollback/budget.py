@@ -22,8 +22,12 @@ class Budget:
 
     def __init__(self, level: int) -> None:
         self.level = level
-        self.seconds = BUDGET_S[level]
         self.started = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """All that the level has."""
+        return BUDGET_S[self.level]
 
     @property
     def used(self) -> float:

@@ -47,8 +47,12 @@ class Offer(msgspec.Struct, frozen=True):
         way: Way | None = module.glance(site, records) if hasattr(module, "glance") else None
         return way
 
+    def options_of(self) -> Namespace:
+        """Its options where none is given."""
+        return Namespace(**self.defaults())
+
     def defaults(self) -> dict[str, Any]:
-        """The values of its options where none is given."""
+        """The values of its options where none is given, by name."""
         return {
             option.name: [] if option.listed else None if option.takes else False for option in self.options
         }
@@ -62,6 +66,17 @@ OFFERS: dict[str, Offer] = {
             1,
             "Level 1: put the previous environment file back, restart, prove",
             (Option("to", "this file instead of the target's previous one", "FILE"),),
+        ),
+        Offer(
+            "set",
+            3,
+            "Level 1 to 3: several of these as one, to one record: code, packages, environment, image",
+            (
+                Option(
+                    "parts", "what to roll back; else all that differs from the record", "ACTION", True, True
+                ),
+                Option("to", "this record or version instead of the newest healthy one", "RECORD"),
+            ),
         ),
     )
 }

@@ -30,7 +30,7 @@ class Comparison(msgspec.Struct, frozen=True):
     """
 
     differs: tuple[Difference, ...]
-    untold: tuple[str, ...]
+    untold: tuple[Difference, ...]
     compared: tuple[Part, ...]
 
     @property
@@ -39,12 +39,12 @@ class Comparison(msgspec.Struct, frozen=True):
         return not self.differs and not self.untold
 
     def parts(self) -> set[Part]:
-        """The parts that differ."""
-        return {difference.part for difference in self.differs}
+        """The parts that differ, or cannot be told to be right: a broken virtualenv cannot list its packages."""
+        return {each.part for each in (*self.differs, *self.untold)}
 
     def says(self) -> str:
         """Everything that differs or could not be told, in one line."""
-        return "; ".join([*(difference.says for difference in self.differs), *self.untold])
+        return "; ".join(each.says for each in (*self.differs, *self.untold))
 
 
 def compare(site: Site, record: Record, health: Health | None) -> Comparison:
@@ -58,20 +58,21 @@ def compare(site: Site, record: Record, health: Health | None) -> Comparison:
     )
     with ThreadPoolExecutor(len(looks)) as pool:
         found = list(pool.map(lambda each: _look(*each), looks))
+    told = [each for each in found if each is not None]
     return Comparison(
-        differs=tuple(each for each in found if isinstance(each, Difference) and each.says),
-        untold=tuple(each for each in found if isinstance(each, str)),
-        compared=tuple(each.part for each in found if isinstance(each, Difference)),
+        differs=tuple(each for each, known in told if known and each.says),
+        untold=tuple(each for each, known in told if not known),
+        compared=tuple(each.part for each, known in told if known),
     )
 
 
-def _look(part: Part, look: Callable[[], str | None]) -> Difference | str | None:
-    """What differs (empty: nothing), why that cannot be told, or None where there is nothing to compare."""
+def _look(part: Part, look: Callable[[], str | None]) -> tuple[Difference, bool] | None:
+    """What differs (nothing: empty), or why that is not known; None where there is nothing to compare."""
     try:
         says = look()
     except TargetError as error:
-        return f"{part} cannot be compared: {error}"
-    return None if says is None else Difference(part, says)
+        return Difference(part, f"{part} cannot be compared: {error}"), False
+    return None if says is None else (Difference(part, says), True)
 
 
 def version_differs(record: Record, health: Health) -> list[str]:

@@ -220,6 +220,7 @@ class Engine(Generic[P]):
             wait_for_earlier(self.site.host, signs, report)
 
     def _head(self, goal: str, more: str) -> None:
+        self.budget.level = self.action.level  # of a set, it is known by now which actions it is of
         target = self.site.target
         name = target.name if len(target.hosts) == 1 else f"{target.name} · {self.site.host.url}"
         words = [

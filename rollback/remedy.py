@@ -19,7 +19,7 @@ def remedies(site: Site, found: Comparison) -> list[str]:
     wanted = set()
     if "image" in parts or (parts == {"version"} and contained):
         wanted.add("containers")
-    elif "code" in parts or parts == {"version"}:
+    if "code" in parts or (parts == {"version"} and not contained):
         wanted |= _code(site)
     if "packages" in parts:
         wanted.add("virtualenv")

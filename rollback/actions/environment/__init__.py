@@ -12,5 +12,4 @@ __all__ = ["build", "glance"]
 
 def build(site: Site, options: Namespace, record: Record | None) -> EnvironmentAction:
     """The action for a host. Raises TargetError when the target has no `environment`."""
-    del record  # the environment of a record is found by its content
-    return EnvironmentAction(site, options.to)
+    return EnvironmentAction(site, options.to, record)

@@ -16,12 +16,15 @@ from rollback.step import Finding, Step
 from target import environment
 from target.description import Environment
 from target.errors import HostError, TargetError
+from target.record import Record
 from target.redact import secrets_of
 from target.service import ServiceStatus
 
 
 class EnvironmentAction(Action[EnvironmentPlan]):
     """`to` is the file to go to, where it is not the target's `environment.previous`.
+
+    `record`: where a set goes, so that it has to be the environment of that.
 
     Raises TargetError when the target has no `environment`.
     """
@@ -30,7 +33,7 @@ class EnvironmentAction(Action[EnvironmentPlan]):
     level = 1
     plan_type = EnvironmentPlan
 
-    def __init__(self, site: Site, to: str | None = None) -> None:
+    def __init__(self, site: Site, to: str | None = None, record: Record | None = None) -> None:
         if site.target.environment is None:
             raise TargetError(
                 f"{site.target.source or site.target.name}: no `environment`: name the environment file, its previous "
@@ -38,6 +41,7 @@ class EnvironmentAction(Action[EnvironmentPlan]):
             )
         self.site = site
         self.to = to
+        self.record = record
         self.settings: Environment = site.target.environment
         self._old: bytes | None = None
         self._new = b""
@@ -48,7 +52,7 @@ class EnvironmentAction(Action[EnvironmentPlan]):
         self._old = None if facts is None else host.read(file)
         old = environment.read(self._old or b"", self.settings.reader).variables
         self.site.redactor.add(secrets_of(old))
-        found = read_candidate(self.site, self.settings, self.to, old)
+        found = read_candidate(self.site, self.settings, self.to, self.record, old)
         self._new = found.content
         status = self._status()
         works, seen, _ = ready(self.site, at_first=True)

@@ -31,18 +31,22 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     findings: tuple[Finding, ...]
 
 
-def read_candidate(site: Site, settings: Environment, to: str | None, now: dict[str, str]) -> Candidate:
+def read_candidate(
+    site: Site, settings: Environment, to: str | None, wanted: Record | None, now: dict[str, str]
+) -> Candidate:
     """Judge the file `to`, or the target's previous one. `now` are the variables in place. Raises Refused.
+
+    With `wanted` it is the file with the environment of that record, which may be an older copy.
 
     For a file named with `to` the person is taken at their word where its past is doubtful (bad record, keys that only
     a record knows); that it can be read and is whole is never waived.
     """
-    path = to or settings.previous
+    path = to or (settings.previous if wanted is None else _of_record(site, settings, wanted))
     facts, content = _read(site, path, named=to is not None)
     variables, findings = _parse(site, settings, path, content)
     site.redactor.add(secrets_of(variables))
     records, doubts = _records(site)
-    record = _record_of(site, records, content)
+    record = wanted or _record_of(site, records, content)
     findings += doubts
     findings += _judge_record(record, path, named=to is not None)
     if record is None:
@@ -74,6 +78,26 @@ def _read(site: Site, path: str, *, named: bool) -> tuple[FileFacts, bytes]:
     if not content.strip():
         raise Refused(f"{path} on {site.host.url} is empty; {then}")
     return facts, content
+
+
+def _of_record(site: Site, settings: Environment, wanted: Record) -> str:
+    """The copy beside the environment file that has the bytes which are on record. Raises Refused."""
+    if wanted.environment is None:
+        raise Refused(f"the record {wanted.name} says nothing of an environment; nothing was changed")
+    folder, _, name = settings.file.rpartition("/")
+    names = sorted(
+        (each for each in site.host.list(folder or "/") if each.startswith(f"{name}.")), reverse=True
+    )
+    for path in [settings.previous, *(f"{folder}/{each}" for each in names)]:
+        facts = site.host.facts(path)
+        if facts is None or facts.kind not in ("regular", "symlink"):
+            continue
+        if site.records.keyed_hash(site.host.read(path)) == wanted.environment.file_hmac:
+            return path
+    raise Refused(
+        f"neither {settings.previous} nor any copy beside {settings.file} on {site.host.url} is the environment of "
+        f"{wanted.name}; nothing was changed"
+    )
 
 
 def _parse(
