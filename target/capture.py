@@ -19,6 +19,7 @@ from target.description import Database, Target
 from target.errors import HostError, RecordError, TargetError
 from target.host import Host
 from target.objects import ObjectStore
+from target.packages import installed
 from target.record import (
     CodeRecord,
     DatabaseRecord,
@@ -33,28 +34,6 @@ from target.service import service_of
 _HOST_S = 60.0
 _DATA_S = 30.0
 _SHORTEST_REVISION = 7
-
-# What an interpreter has installed. A name that is there twice has both versions; what has no name is left of a
-# broken installation, and is told by its folder.
-_PACKAGES = """
-import importlib.metadata as metadata, json, platform, re
-found = {}
-for dist in metadata.distributions():
-    name = (dist.metadata or {}).get("Name")
-    if name:
-        name = re.sub("[-_.]+", "-", name).lower()
-    else:
-        name = "broken: " + getattr(getattr(dist, "_path", None), "name", "?")
-    version = (dist.metadata or {}).get("Version") or "no version"
-    try:
-        if json.loads(dist.read_text("direct_url.json") or "{}").get("dir_info", {}).get("editable"):
-            version += " (editable)"
-    except ValueError:
-        version += " (direct_url.json is broken)"
-    found.setdefault(name, set()).add(version)
-packages = {name: " and ".join(sorted(versions)) for name, versions in sorted(found.items())}
-print(json.dumps({"python": platform.python_version(), "packages": packages}))
-"""
 
 # Everything in one command. Names end with NUL, since they may hold anything else; RS parts the sections.
 _CODE = r"""
@@ -77,11 +56,6 @@ each -type l -exec sh -c 'for link; do printf "%s\0%s\0" "$link" "$(readlink "$l
 """
 
 
-class _Packages(msgspec.Struct, frozen=True):
-    python: str
-    packages: dict[str, str]
-
-
 def environment(target: Target, host: Host, records: Records) -> EnvironmentRecord:
     """Keyed hashes of the environment file that is in place: of its bytes, and of each value as its reader sees it.
 
@@ -99,14 +73,10 @@ def packages(target: Target, host: Host) -> tuple[str, dict[str, str]]:
     if target.virtualenv is None:
         raise TargetError("the target names no virtualenv: add `virtualenv:` with its path on the host")
     interpreter = f"{target.virtualenv.path.rstrip('/')}/bin/python"
-    ran = host.run([interpreter, "-I", "-c", _PACKAGES], timeout_s=_HOST_S)
     try:
-        found = msgspec.json.decode(ran.stdout, type=_Packages)
-    except msgspec.DecodeError:
-        said = (ran.stderr.strip() or f"status {ran.status}").splitlines()[-1]
-        raise HostError(
-            f"{interpreter} on {host.url} cannot list its packages: {said}; is `virtualenv.path` right, is it whole?"
-        ) from None
+        found = installed(host, interpreter)
+    except HostError as error:
+        raise HostError(f"{error}; is `virtualenv.path` right, is it whole?") from None
     return found.python, found.packages
 
 

@@ -95,11 +95,18 @@ class Environment(Section, frozen=True):
 
 
 class Code(Section, frozen=True):
-    """The checkout on the host, the package folder below it, and its list of requirements."""
+    """The checkout on the host, the package folder below it, and its list of requirements.
+
+    `backups` is the path of the dated backup folders, its last part with `strftime` codes; one older than
+    `max_age_days` is not gone back to. `wheelhouse` is a folder of wheels, where packages are installed offline.
+    """
 
     checkout: str
     package: str = "app/services/voice_v2"
     requirements: str = "requirements.txt"
+    backups: str | None = None
+    max_age_days: float | None = None
+    wheelhouse: str | None = None
 
 
 class Virtualenv(Section, frozen=True):

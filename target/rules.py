@@ -27,6 +27,8 @@ _HOST_PATHS = (
     ("environment.previous", ".env.previous"),
     ("code.checkout", "app"),
     ("provider_settings.file", "providers.yaml"),
+    ("code.backups", "backup/voice_v2_%Y%m%d"),
+    ("code.wheelhouse", "wheelhouse"),
     ("virtualenv.path", "venv"),
     ("virtualenv.backup", "venv_backup"),
 )
@@ -63,6 +65,7 @@ def apply(document: Document, target: Target) -> Target:
     _database(document, target)
     _providers(document, target)
     _numbers(document, target)
+    _backups(document, target)
     return _paths(document, target)
 
 
@@ -185,14 +188,31 @@ def _unique(document: Document, key: str, names: Iterable[str], what: str) -> No
 
 
 def _numbers(document: Document, target: Target) -> None:
-    numbers = [(f"budget.{name}", getattr(target.budget, name)) for name in Budget.__struct_fields__]
+    numbers: list[tuple[str, float | None]] = [
+        (f"budget.{name}", getattr(target.budget, name)) for name in Budget.__struct_fields__
+    ]
     numbers.append(("api.timeout_s", target.api.timeout_s))
     numbers.append(("snapshots.keep", target.snapshots.keep))
+    if target.code is not None:
+        numbers.append(("code.max_age_days", target.code.max_age_days))
     if target.service is not None:
         numbers.append(("service.ready_s", target.service.ready_s))
     for key, number in numbers:
         if number is not None and not (math.isfinite(number) and number > 0):
             raise document.fault(key, f"{number} is not a positive number")
+
+
+def _backups(document: Document, target: Target) -> None:
+    pattern = target.code.backups if target.code is not None else None
+    if pattern is None:
+        return
+    folder, _, name = pattern.rpartition("/")
+    codes = re.findall("%(.?)", name)
+    if "%" in folder or not {"Y", "m", "d"} <= set(codes) or not set(codes) <= set("YmdHMS"):
+        raise document.fault(
+            "code.backups",
+            "its last part, and no other, must hold %Y %m %d; write e.g. /backup/voice_v2_%Y%m%d",
+        )
 
 
 def _paths(document: Document, target: Target) -> Target:
