@@ -7,7 +7,6 @@ from target.description import Target
 RUNBOOK_GIT = "roll the code back (runbook, Level 2: Git-based Rollback)"
 RUNBOOK_FILES = "restore the package folder from its backup (runbook, Level 2: File-level Rollback)"
 RUNBOOK_CONTAINERS = "go back to the previous image (runbook, Level 3: Container-based Rollback)"
-RUNBOOK_VIRTUALENV = "restore the virtualenv from its backup (runbook, Level 3: Virtual Environment Rollback)"
 RUNBOOK_OBJECTS = "restore the files from their backup (runbook, Data Recovery: MinIO Storage Recovery)"
 RUNBOOK_DATABASE = "restore the rows from their backup (runbook, Data Recovery: Database Recovery)"
 RUNBOOK_PROVIDERS = "raise a stable provider (runbook, Level 1: Provider Configuration Rollback)"
@@ -28,3 +27,10 @@ def command(target: Target, words: str) -> str:
 def environment(target: Target) -> str:
     """Level 1: the previous environment file back in place."""
     return command(target, "rollback environment")
+
+
+def virtualenv(target: Target) -> str:
+    """Level 3: the backup of the virtualenv in place, where the target names one."""
+    if target.virtualenv is None or target.virtualenv.backup is None:
+        return "name virtualenv.path and virtualenv.backup in the target, then python -m rollback virtualenv"
+    return command(target, "rollback virtualenv")

@@ -86,7 +86,7 @@ async def test_process_environment(survey: Survey, decide: Decide) -> None:
 
 @pytest.mark.decides("packages_match_record")
 @pytest.mark.needs("virtualenv", "record.packages")
-async def test_packages(survey: Survey, decide: Decide, record: Record) -> None:
+async def test_packages(survey: Survey, decide: Decide, record: Record, target: Target) -> None:
     assert record.packages is not None
     python, packages = await survey.host.packages()
     problems = differences.versions(packages, record.packages)
@@ -96,7 +96,7 @@ async def test_packages(survey: Survey, decide: Decide, record: Record) -> None:
         "packages_match_record",
         problems,
         summary=f"{len(packages)} packages",
-        next=advice.RUNBOOK_VIRTUALENV,
+        next=advice.virtualenv(target),
         n=len(packages),
     )
 

@@ -136,7 +136,7 @@ async def cure(scene: Scene, holding: set[str]) -> Cure:
         ),
         (bool(seen.code), Cure(2, seen.code[0] if seen.code else "", advice.RUNBOOK_FILES)),
         (bool(seen.image), Cure(3, seen.image[0] if seen.image else "", advice.RUNBOOK_CONTAINERS)),
-        (bool(seen.packages), Cure(3, seen.packages[0] if seen.packages else "", advice.RUNBOOK_VIRTUALENV)),
+        (bool(seen.packages), Cure(3, seen.packages[0] if seen.packages else "", advice.virtualenv(target))),
         (
             await _stopped(scene),
             Cure(

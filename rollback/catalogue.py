@@ -68,6 +68,12 @@ OFFERS: dict[str, Offer] = {
             (Option("to", "this file instead of the target's previous one", "FILE"),),
         ),
         Offer(
+            "virtualenv",
+            3,
+            "Level 3: put the backup of the virtualenv in place, restart, prove",
+            (Option("to", "this record or version instead of the newest healthy one", "RECORD"),),
+        ),
+        Offer(
             "set",
             3,
             "Level 1 to 3: several of these as one, to one record: code, packages, environment, image",

@@ -107,7 +107,7 @@ def dead(d: Any) -> None:
         (stale, 3, {"environment_conflict"}, 1, "docker compose restart"),
         (refused, 3, {"provider_authentication_failed"}, 1, "Provider Configuration"),
         (unreachable, 1, {"provider_connectivity_lost"}, 1, "Provider Configuration"),
-        (missing, 3, {"dependencies_missing"}, 3, "Virtual Environment"),
+        (missing, 3, {"dependencies_missing"}, 3, "python -m rollback virtualenv"),
         (slow, 2, {"response_time_increase"}, 1, "Provider Configuration"),
         (hungry, 2, {"memory_increase"}, 2, "Git-based"),
         (errors, 1, {"api_failures", "error_share"}, 2, "Git-based"),

@@ -13,6 +13,7 @@ import pytest
 from rollback.journal import AnyLine, Journal
 from tests.rollback.place import GOOD, Place
 from tests.rollback.quick import QuickHost, QuickService
+from tests.rollback.trees import Trees
 
 
 @pytest.fixture(scope="session")
@@ -145,3 +146,19 @@ def survives_kills(kill_after_line: Callable[[int], Callable[[], None]]) -> Call
             is_old()
 
     return try_all
+
+
+@pytest.fixture(scope="session")
+def _trees(_deployment: Place, tmp_path_factory: pytest.TempPathFactory) -> Trees:
+    trees = Trees(_deployment, tmp_path_factory.mktemp("templates"))
+    trees.make()
+    return trees
+
+
+@pytest.fixture
+def trees(quick: Place, _trees: Trees, monkeypatch: pytest.MonkeyPatch) -> Trees:
+    """As `quick`, with code and a virtualenv that the service runs from: the good release, which is on record."""
+    monkeypatch.setenv("COLUMNS", "400")
+    monkeypatch.setattr(quick, "python", str(_trees.venv / "bin" / "python"))
+    _trees.reset()
+    return _trees

@@ -52,6 +52,7 @@ class Place:
         self.previous = folder / ".env.previous"
         self.state = folder / "state"
         self.target = folder / "target.yaml"
+        self.python = sys.executable
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = int(probe.getsockname()[1])
@@ -165,7 +166,9 @@ class Place:
             if path.name.startswith(("supervisord.", "voice.", "s.sock")):
                 continue
             facts = path.lstat()
-            content = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+            content = str(path.readlink()) if path.is_symlink() else ""
+            if path.is_file() and not path.is_symlink():
+                content = hashlib.sha256(path.read_bytes()).hexdigest()
             found[str(path.relative_to(root))] = (
                 facts.st_mode, facts.st_uid, facts.st_gid, facts.st_mtime_ns, facts.st_ctime_ns, content,
             )  # fmt: skip

@@ -7,7 +7,6 @@ import shutil
 import signal
 import stat
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -123,7 +122,7 @@ class QuickService:
         # By way of a shell that ends at once: the service is nobody's child here, and outlives who started it.
         script = 'cd "$1" && { "$2" -I -S "$3" "$4" >voice.out 2>>voice.log <&1 & echo $! >voice.pid; }'
         service = str(Path(__file__).with_name("tiny_service.py"))
-        words = [str(self._place.folder), sys.executable, service, str(self._place.port)]
+        words = [str(self._place.folder), self._place.python, service, str(self._place.port)]
         subprocess.run(["sh", "-c", script, "sh", *words], check=True, start_new_session=True, timeout=10)
 
     def restart(self) -> None:

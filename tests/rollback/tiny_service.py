@@ -1,6 +1,7 @@
 """A service small enough to restart in a blink: reads `.env` at its start and answers /health as voice-v2 does.
 
 `MODE` in the file: ok; never (does not listen); exit (ends at once); sick (says unhealthy).
+With `CODE` it serves the package that is in that folder: its `__version__`, and as its name what it says of itself.
 """
 
 import socket
@@ -15,6 +16,11 @@ if mode == "exit":
     sys.exit("cannot start in this mode")
 while mode == "never":
     time.sleep(60)
+if "CODE" in settings:
+    sys.path.insert(0, settings["CODE"])
+    from app.services import voice_v2
+
+    settings |= {"VERSION": voice_v2.__version__, "NAME": voice_v2.NAME}
 status = "unhealthy" if mode == "sick" else "healthy"
 body = (
     f'{{"system_status": "{status}", "version": "{settings.get("VERSION", "2.3.1")}", '
