@@ -11,6 +11,8 @@ RUNBOOK_OBJECTS = "restore the files from their backup (runbook, Data Recovery: 
 RUNBOOK_DATABASE = "restore the rows from their backup (runbook, Data Recovery: Database Recovery)"
 RUNBOOK_PROVIDERS = "raise a stable provider (runbook, Level 1: Provider Configuration Rollback)"
 
+NOTHING_TO_ROLL_BACK = "look at what stands before the service and at its log: there is nothing to go back to"
+MEND_WHAT_IS_BEHIND = "bring that back; what runs and how it is configured is as recorded"
 NOTHING_SERVED = "the service answers no speech request with success"
 SUCCESS_FIRST = "mend tts_success_rate and stt_success_rate first"
 
@@ -29,8 +31,42 @@ def environment(target: Target) -> str:
     return command(target, "rollback environment")
 
 
+def other_environment(target: Target) -> str:
+    """Level 1, where the previous environment file is none to go back to."""
+    return f"{command(target, 'rollback environment --to FILE')}, with an environment that was good"
+
+
+def code(target: Target, *, repository: bool) -> str:
+    """Level 2: the code of the last good release, by git where the checkout is a repository."""
+    del target
+    return RUNBOOK_GIT if repository else RUNBOOK_FILES
+
+
+def containers(target: Target) -> str:
+    """Level 3: the image of the last good release."""
+    del target
+    return RUNBOOK_CONTAINERS
+
+
 def virtualenv(target: Target) -> str:
     """Level 3: the backup of the virtualenv in place, where the target names one."""
     if target.virtualenv is None or target.virtualenv.backup is None:
         return "name virtualenv.path and virtualenv.backup in the target, then python -m rollback virtualenv"
     return command(target, "rollback virtualenv")
+
+
+def together(target: Target, to: str | None = None) -> str:
+    """Several parts as one, to one record: the newest good one, or one that is named."""
+    return command(target, f"rollback set{f' --to {to}' if to else ''}")
+
+
+def objects(target: Target) -> str:
+    """Data recovery: objects from their backup."""
+    del target
+    return RUNBOOK_OBJECTS
+
+
+def database(target: Target) -> str:
+    """Data recovery: rows from a dump."""
+    del target
+    return RUNBOOK_DATABASE

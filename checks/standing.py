@@ -1,22 +1,86 @@
 """Where the deployment stands against its record: what differs, and so what a rollback of which level would mend."""
 
+import asyncio
+
 import msgspec
 
 from checks import differences
+from checks.run import DeadService
 from checks.survey import Survey
+from target.errors import TargetError
 from target.record import Record
 
 _CLOCK_S = 1.0
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
-    """A line for each difference, by what it lies in; empty where nothing differs or nothing can be compared."""
+    """A line for each difference, by what it lies in; empty where nothing differs or nothing can be compared.
+
+    `served` is a version that differs alone; otherwise it is told in `code`, or follows from the image.
+    `repository`: the code is a git checkout.
+    """
 
     environment: list[str] = []
     stale: list[str] = []
     code: list[str] = []
     packages: list[str] = []
     image: list[str] = []
+    served: list[str] = []
+    repository: bool = False
+
+
+async def stands(survey: Survey, record: Record | None) -> Standing:
+    """What differs from the record; what cannot be told now is taken as no difference."""
+    looks = (environment(survey, record), stale(survey), code(survey, record), image(survey, record))
+    found = await asyncio.gather(
+        *looks, packages(survey, record), served(survey, record), return_exceptions=True
+    )
+    for each in found:
+        if isinstance(each, BaseException) and not isinstance(each, TargetError | DeadService):
+            raise each
+    lines = [[] if isinstance(each, BaseException) else each for each in found]
+    if isinstance(found[4], TargetError):  # the host answers, so that it is the virtualenv that does not
+        lines[4] = [str(found[4])]
+    version = [] if lines[3] else lines[5]
+    compared = record is not None and record.code is not None and survey.target.code is not None
+    inside = [*version, *lines[2]] if lines[2] or not compared else []
+    return Standing(
+        environment=lines[0],
+        stale=lines[1],
+        code=inside,
+        image=lines[3],
+        packages=lines[4],
+        served=[] if inside else version,
+        repository=bool(inside) and await _repository(survey),
+    )
+
+
+async def previous_useless(survey: Survey) -> str:
+    """Why the previous environment is no way back; empty where it is one."""
+    settings = survey.target.environment
+    if settings is None:
+        return "the target names no `environment`"
+    try:
+        previous = await survey.host.previous()
+    except TargetError as error:
+        return str(error)
+    if previous.faults:
+        return f"{settings.previous} cannot be used: {previous.faults[0]}"
+    missing = [name for name in settings.required if name not in previous.variables]
+    if missing:
+        return f"{settings.previous} lacks {', '.join(missing)}"
+    try:
+        same = previous.variables == await survey.host.variables()
+    except TargetError:
+        same = False
+    return f"{settings.previous} is equal to it" if same else ""
+
+
+async def _repository(survey: Survey) -> bool:
+    try:
+        return (await survey.host.code()).revision is not None
+    except TargetError:
+        return False
 
 
 async def environment(survey: Survey, record: Record | None) -> list[str]:
@@ -39,16 +103,18 @@ async def stale(survey: Survey) -> list[str]:
 
 
 async def code(survey: Survey, record: Record | None) -> list[str]:
-    """Files, version and revision that differ from the record."""
-    if record is None:
+    """Files that differ from the record."""
+    if record is None or record.code is None or survey.target.code is None:
         return []
-    health = await survey.alive()
-    found = []
-    if record.version is not None and health.version != record.version:
-        found.append(f"serves {health.version}, recorded {record.version}")
-    if record.code is not None and survey.target.code is not None:
-        found += differences.lines((await survey.host.code()).files, record.code.files, "files")
-    return found
+    return differences.lines((await survey.host.code()).files, record.code.files, "files")
+
+
+async def served(survey: Survey, record: Record | None) -> list[str]:
+    """Another version than the recorded one."""
+    if record is None or record.version is None:
+        return []
+    version = (await survey.alive()).version
+    return [] if version == record.version else [f"serves {version}, recorded {record.version}"]
 
 
 async def packages(survey: Survey, record: Record | None) -> list[str]:

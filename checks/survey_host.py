@@ -1,13 +1,15 @@
 """What the survey reads on the hosts: files, processes, packages, each once and in a thread."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Literal, TypeVar
 
 from checks.part import Part
+from checks.run import DeadService
 from target import capture, memory
 from target.description import Target
-from target.environment import read
+from target.environment import Reading, read
 from target.errors import HostError, TargetError
 from target.host import FileFacts, Host
 from target.record import CodeRecord, EnvironmentRecord, Record, Records
@@ -41,6 +43,7 @@ class HostFacts:
         self.environment: Part[EnvironmentRecord] = _now(lambda: capture.environment(target, host, records))
         self.environment_file: Part[FileFacts] = _now(self._environment_file)
         self.variables: Part[dict[str, str]] = _now(self._variables)
+        self.previous: Part[Reading] = _now(self._previous)
         self.status_after: Part[ServiceStatus | None] = _after(settled, self._status)
         self.process_environment: Part[dict[str, str] | None] = _after(quiet, self._process_environment)
         self.packages: Part[tuple[str, dict[str, str]]] = _after(
@@ -95,6 +98,11 @@ class HostFacts:
         assert self.target.environment is not None
         return read(content, self.target.environment.reader).variables
 
+    def _previous(self) -> Reading:
+        if self.target.environment is None:
+            raise TargetError(f"{self.target.source} names no `environment`")
+        return read(self.host.read(self.target.environment.previous), self.target.environment.reader)
+
     def _process_environment(self) -> dict[str, str] | None:
         service = service_of(self.target, self.host)
         return service.process_environment() if service is not None else None
@@ -127,7 +135,10 @@ def _now(work: Callable[[], T]) -> Part[T]:
 
 def _after(moment: Callable[[], Awaitable[None]], work: Callable[[], T]) -> Part[T]:
     async def wait_and_work() -> T:
-        await moment()
+        with contextlib.suppress(
+            DeadService
+        ):  # it cannot be disturbed, and what lies on the host is there all the same
+            await moment()
         return await asyncio.to_thread(work)
 
     return Part(wait_and_work)

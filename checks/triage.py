@@ -2,19 +2,17 @@
 
 import asyncio
 import textwrap
-from typing import Literal
 
 import msgspec
 
-from checks import advice, standing
 from checks.criterion import Criterion, criteria, triggers
-from checks.run import DeadService
+from checks.cure import Cure, cure
 from checks.screen import Screen
 from checks.survey import Survey
 from checks.triggers import Scene, Sign, sign_of
 from target.api import open_api
 from target.description import Budget, Target
-from target.errors import HostError, TargetError, WrongTarget
+from target.errors import HostError, WrongTarget
 from target.host import Host
 from target.record import Record, Records
 
@@ -43,14 +41,6 @@ class Trigger(msgspec.Struct, frozen=True, kw_only=True):
     holds: bool | None
     applies: bool
     evidence: str
-
-
-class Cure(msgspec.Struct, frozen=True):
-    """The lowest level that cures it (0: recover data), and what to type or read."""
-
-    level: Literal[0, 1, 2, 3]
-    says: str
-    command: str
 
 
 class Triage(msgspec.Struct, frozen=True, kw_only=True):
@@ -121,82 +111,6 @@ def exit_code(told: list[Trigger]) -> int:
     return UNKNOWN if any(trigger.holds is None and trigger.applies for trigger in told) else NONE
 
 
-async def cure(scene: Scene, holding: set[str]) -> Cure:
-    """The lowest level that cures what holds, by what differs from the record."""
-    target, seen = scene.survey.target, await stands(scene)
-    provider = {"provider_authentication_failed", "provider_connectivity_lost", "response_time_increase"}
-    ways: list[tuple[bool, Cure]] = [
-        (
-            bool(seen.environment),
-            Cure(1, seen.environment[0] if seen.environment else "", advice.environment(target)),
-        ),
-        (
-            bool(seen.stale),
-            Cure(1, "the process is older than its environment", scene.survey.host.command("restart")),
-        ),
-        (bool(seen.code), Cure(2, seen.code[0] if seen.code else "", advice.RUNBOOK_FILES)),
-        (bool(seen.image), Cure(3, seen.image[0] if seen.image else "", advice.RUNBOOK_CONTAINERS)),
-        (bool(seen.packages), Cure(3, seen.packages[0] if seen.packages else "", advice.virtualenv(target))),
-        (
-            await _stopped(scene),
-            Cure(
-                1,
-                "nothing differs from the record, the service does not run",
-                scene.survey.host.command("start"),
-            ),
-        ),
-        (
-            await _silent(scene),
-            Cure(
-                1,
-                "nothing differs from the record, yet nothing answers",
-                f"compare api.url ({target.api.url}) with where the service listens; "
-                f"then {scene.survey.host.command('restart')}",
-            ),
-        ),
-        (bool(holding & provider), Cure(1, "the environment is as recorded", advice.RUNBOOK_PROVIDERS)),
-        ("data_loss" in holding, Cure(0, "code and environment are as recorded", _data_recovery(target))),
-    ]
-    return next(
-        (way for applies, way in ways if applies),
-        Cure(2, "nothing that runs differs from the record", advice.RUNBOOK_GIT),
-    )
-
-
-async def _stopped(scene: Scene) -> bool:
-    if scene.survey.target.service is None:
-        return False
-    try:
-        status = await scene.survey.host.status()
-    except TargetError:
-        return False
-    return status is not None and status.state in ("stopped", "failed")
-
-
-async def _silent(scene: Scene) -> bool:
-    return (await scene.survey.ready()).health is None
-
-
-async def stands(scene: Scene) -> standing.Standing:
-    """What differs from the record; what cannot be told now is taken as no difference."""
-    survey, record = scene.survey, scene.record
-    lines = await asyncio.gather(
-        standing.environment(survey, record),
-        standing.stale(survey),
-        standing.code(survey, record),
-        standing.image(survey, record),
-        standing.packages(survey, record),
-        return_exceptions=True,
-    )
-    for each in lines:
-        if isinstance(each, BaseException) and not isinstance(each, TargetError | DeadService):
-            raise each
-    environment, stale, code, image, packages = (
-        [] if isinstance(each, BaseException) else each for each in lines
-    )
-    return standing.Standing(environment=environment, stale=stale, code=code, image=image, packages=packages)
-
-
 def small_budget(target: Target) -> Budget:
     """The target's budget, cut down to what triage needs; four at once, as the baseline of a record was taken."""
     budget = target.budget
@@ -221,10 +135,6 @@ def _record(target: Target, host: Host, name: str | None) -> Record | None:
     records = Records(host, target.state_dir)
     wanted = name or target.record
     return records.get(wanted) if wanted else records.expected()
-
-
-def _data_recovery(target: Target) -> str:
-    return advice.RUNBOOK_OBJECTS if target.objects is not None else advice.RUNBOOK_DATABASE
 
 
 def _told(trigger: Criterion, sign: Sign) -> Trigger:
@@ -260,6 +170,8 @@ def show(found: Triage, screen: Screen) -> None:
         return
     screen.line(f"Scenario {found.scenario}: {found.title} · {found.requests} requests", "fail")
     if found.cure is not None:
-        level = f"Level {found.cure.level}" if found.cure.level else "Data recovery"
+        level = {None: "No rollback cures this", 0: "Data recovery"}.get(
+            found.cure.level, f"Level {found.cure.level}"
+        )
         screen.line(f"  {level}: {found.cure.says}")
         screen.line(f"  → {found.cure.command}")

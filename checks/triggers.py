@@ -124,23 +124,35 @@ async def _providers_refuse(scene: Scene, limit: float) -> Sign:
 
 async def _data_lost(scene: Scene, limit: float) -> Sign:
     del limit
-    target, data, record = scene.survey.target, scene.survey.data, scene.record
+    target = scene.survey.target
     if target.objects is None and target.database is None:
         return absent("the target names neither `objects` nor `database`")
+    return found(await lost_rows(scene) + await lost_objects(scene), "rows and objects are as recorded")
+
+
+async def lost_rows(scene: Scene) -> list[str]:
+    """Days with other rows than were recorded."""
+    if scene.survey.target.database is None or scene.record is None or scene.record.database is None:
+        return []
+    return differences.rows(scene.record.database, await scene.survey.data.table())
+
+
+async def lost_objects(scene: Scene) -> list[str]:
+    """Objects that are gone or other ones, against the record and against the rows."""
+    target, data, record = scene.survey.target, scene.survey.data, scene.record
+    if target.objects is None:
+        return []
+    bucket = await data.bucket()
+    if not bucket.there:
+        return [f"the bucket {target.objects.bucket} is not there"]
     problems = []
-    if target.database is not None and record is not None and record.database is not None:
-        problems += differences.rows(record.database, await data.table())
-    if target.objects is not None:
-        bucket = await data.bucket()
-        if not bucket.there:
-            problems.append(f"the bucket {target.objects.bucket} is not there")
-        elif record is not None and record.objects is not None:
-            problems += differences.objects(record.objects, bucket.objects).problems
-        if bucket.there and target.database is not None:
-            gone = reconcile.missing_audio((await data.log()).rows, bucket.objects)
-            problems += [f"{len(gone)} rows without their audio"] if gone else []
-            problems += reconcile.wrong_content(await data.contents())
-    return found(problems, "rows and objects are as recorded")
+    if record is not None and record.objects is not None:
+        problems += differences.objects(record.objects, bucket.objects).problems
+    if target.database is not None:
+        gone = reconcile.missing_audio((await data.log()).rows, bucket.objects)
+        problems += [f"{len(gone)} rows without their audio"] if gone else []
+        problems += reconcile.wrong_content(await data.contents())
+    return problems
 
 
 async def _vulnerable(scene: Scene, limit: float) -> Sign:
@@ -170,11 +182,14 @@ async def _unstable(scene: Scene, limit: float) -> Sign:
     if survey.target.service is None:
         return absent("the target names no `service`")
     first = await survey.host.status()
-    if first is not None and first.state in ("failed", "starting"):
+    answers = (await survey.ready()).health is not None
+    if first is not None and (first.state == "failed" or (first.state == "starting" and not answers)):
         problems.append(f"the service is {first.state}: {first.detail}")
-    elif first is not None and (await survey.ready()).health is not None:
+    elif first is not None and answers:
         last = await survey.host.status_after()
-        if last is not None and last.pid != first.pid:
+        if last is not None and last.state in ("failed", "starting"):
+            problems.append(f"the service is {last.state}: {last.detail}")
+        elif last is not None and last.pid != first.pid:
             problems.append(f"it restarted meanwhile: process {first.pid}, then {last.pid}")
     return found(problems, "the process stayed the same")
 

@@ -26,7 +26,8 @@ from checks.criterion import Criterion, criteria
 from checks.observation import Decide, Observation
 from checks.run import DeadService, reached
 from checks.survey import Survey
-from target.errors import TargetError
+from target.environment import Reading
+from target.errors import HostError, TargetError
 from target.record import CodeRecord, EnvironmentRecord, Record
 from tests.checks.deployment import Deployment, hashes, tree
 from tests.checks.fakes import FakeHost, FakeLog, FakeProvider, FakeService, FakeStore, FakeVoice
@@ -58,11 +59,15 @@ def deployment(monkeypatch: pytest.MonkeyPatch) -> Deployment:
     )
     monkeypatch.setattr(checks.survey_host, "service_of", lambda target, host: FakeService(d))
     monkeypatch.setattr(
-        checks.survey_host, "read", lambda content, reader: SimpleNamespace(variables=dict(d.environment))
+        checks.survey_host,
+        "read",
+        lambda content, reader: Reading(
+            dict(d.previous if content == b"previous" else d.environment), (), ()
+        ),
     )
     capture = SimpleNamespace(
         environment=lambda target, host, records: EnvironmentRecord("file", hashes(d.environment)),
-        packages=lambda target, host: (d.python, dict(d.packages)),
+        packages=lambda target, host: packages_of(d),
         code=lambda target, host: CodeRecord(tree(d.code), dict(d.code), None),
     )
     monkeypatch.setattr(checks.survey_host, "capture", capture)
@@ -73,6 +78,13 @@ def deployment(monkeypatch: pytest.MonkeyPatch) -> Deployment:
     monkeypatch.setattr(checks.survey_data, "_WRITTEN_WITHIN_S", 0.3)
     random.seed(1)
     return d
+
+
+def packages_of(d: Deployment) -> tuple[str, dict[str, str]]:
+    """What the virtualenv says; without its Python it says nothing."""
+    if not d.python:
+        raise HostError("/srv/venv/bin/python cannot list its packages: No such file; is it whole?")
+    return d.python, dict(d.packages)
 
 
 def survey_of(deployment: Deployment, *kinds: str, limits: dict[str, Criterion] | None = None) -> Survey:

@@ -114,6 +114,7 @@ class Deployment:
         self.error_note = ""
         self.writes = True
         self.environment = dict(ENVIRONMENT)
+        self.previous = dict(ENVIRONMENT)
         self.process = dict(ENVIRONMENT)
         self.environment_changed = STARTED - 100
         self.code = {"app/main.py": "aa", "app/api.py": "bb"}
@@ -138,6 +139,7 @@ class Deployment:
         self.older = msgspec.structs.replace(
             self.record,
             name="2.2.0",
+            taken_at="2026-11-10T10:00:00Z",
             version="2.2.0",
             packages={**self.packages, "openai": "1.40.0"},
             code=CodeRecord("tree-of-2.2.0", {"app/main.py": "00"}, "ffffffff"),

@@ -113,7 +113,7 @@ class FakeHost:
         self.url = "local://"
 
     def read(self, path: str) -> bytes:
-        return b""
+        return b"previous" if path.endswith(".previous") else b""
 
     def facts(self, path: str) -> FileFacts:
         return FileFacts(path, "regular", 1, 0o600, "root", "root", 0.0, self.d.environment_changed, 1)

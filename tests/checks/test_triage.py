@@ -94,6 +94,52 @@ def dead(d: Any) -> None:
     d.environment["LOG_LEVEL"] = "LOUD"
 
 
+def errors_of_the_first_release(d: Any) -> None:
+    d.fails_every = 3
+    d.older = msgspec.structs.replace(d.older, state="bad")
+
+
+def same_previous(d: Any) -> None:
+    d.environment["LOG_LEVEL"] = d.previous["LOG_LEVEL"] = "LOUD"
+
+
+def lacking_previous(d: Any) -> None:
+    d.environment["LOG_LEVEL"] = "LOUD"
+    del d.previous["DATABASE_URL"]
+    settings = msgspec.structs.replace(d.target.environment, required=("DATABASE_URL",))
+    d.target = msgspec.structs.replace(d.target, environment=settings)
+
+
+def several(d: Any) -> None:
+    d.environment["LOG_LEVEL"] = "LOUD"
+    d.code["app/api.py"] = "cc"
+
+
+def another_image(d: Any) -> None:
+    d.image, d.health["version"], d.fails_every = "sha256:fedcba", "2.4.0", 2
+
+
+def broken_virtualenv(d: Any) -> None:
+    d.alive, d.python = False, ""
+
+
+def rows(d: Any) -> None:
+    d.rows = [row for row in d.rows if row.id > 3]
+
+
+def rows_and_objects(d: Any) -> None:
+    rows(d)
+    del d.objects["tts/10.wav"]
+
+
+def database_down(d: Any) -> None:
+    d.health["components"]["database"] = {"status": "unhealthy", "error": "connection refused"}
+
+
+def another_answers(d: Any) -> None:
+    d.health["version"], d.fails_every = "2.4.0", 2
+
+
 @pytest.mark.parametrize(
     ("spoil", "scenario", "expected", "level", "command"),
     [
@@ -109,8 +155,18 @@ def dead(d: Any) -> None:
         (unreachable, 1, {"provider_connectivity_lost"}, 1, "Provider Configuration"),
         (missing, 3, {"dependencies_missing"}, 3, "python -m rollback virtualenv"),
         (slow, 2, {"response_time_increase"}, 1, "Provider Configuration"),
-        (hungry, 2, {"memory_increase"}, 2, "Git-based"),
-        (errors, 1, {"api_failures", "error_share"}, 2, "Git-based"),
+        (hungry, 2, {"memory_increase"}, 1, "docker compose restart"),
+        (errors, 1, {"api_failures", "error_share"}, 2, "python -m rollback set --to 2.2.0"),
+        (errors_of_the_first_release, 1, {"api_failures", "error_share"}, None, "nothing to go back to"),
+        (same_previous, 3, {"environment_conflict"}, 1, "rollback environment --to FILE"),
+        (lacking_previous, 3, {"environment_conflict"}, 1, "rollback environment --to FILE"),
+        (several, 3, {"environment_conflict"}, 2, "python -m rollback set"),
+        (another_image, 1, {"api_failures"}, 3, "Container-based"),
+        (broken_virtualenv, 1, {"api_failures"}, 3, "virtualenv"),
+        (rows, 1, {"data_loss"}, 0, "Database Recovery"),
+        (rows_and_objects, 1, {"data_loss"}, 0, "Storage Recovery"),
+        (database_down, 3, {"storage_connectivity_lost"}, None, "bring that back"),
+        (another_answers, 1, {"api_failures"}, 1, "leads elsewhere"),
         (bucket, 1, {"data_loss"}, 0, "MinIO Storage Recovery"),
         (open_door, 1, {"security_vulnerability"}, 2, "File-level"),
         (

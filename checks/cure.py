@@ -1,0 +1,152 @@
+"""The lowest level that cures what holds: by what differs from the record, and where nothing does, by the signs."""
+
+from typing import Literal
+
+import msgspec
+
+from checks import advice, standing, triggers
+from checks.components import unwell
+from checks.run import DeadService
+from checks.standing import Standing
+from checks.triggers import Scene
+from target.errors import TargetError
+
+_PROVIDERS = {"provider_authentication_failed", "provider_connectivity_lost", "response_time_increase"}
+_RESTARTABLE = {"system_instability", "memory_increase"}
+
+
+class Cure(msgspec.Struct, frozen=True):
+    """The lowest level that cures it (0: recover data; null: no rollback does), why, and what to type or do."""
+
+    level: Literal[0, 1, 2, 3] | None
+    says: str
+    command: str
+
+
+async def cure(scene: Scene, holding: set[str]) -> Cure:
+    """What to do about the triggers that hold."""
+    seen = await standing.stands(scene.survey, scene.record)
+    ways = await _to_the_record(scene, seen)
+    if len(ways) > 1:
+        level = max((way.level for way in ways if way.level is not None), default=None)
+        return Cure(level, "; ".join(way.says for way in ways), advice.together(scene.survey.target))
+    if ways:
+        return ways[0]
+    for look in (_outdated, _unrecorded, _stopped, _silent, _providers, _data, _component, _grown, _older):
+        try:
+            way = await look(scene, seen, holding)
+        except (TargetError, DeadService):  # what cannot be told now is no reason for anything
+            continue
+        if way is not None:
+            return way
+    return Cure(None, "nothing that runs differs from the record", advice.NOTHING_TO_ROLL_BACK)
+
+
+async def _to_the_record(scene: Scene, seen: Standing) -> list[Cure]:
+    """A way for each part that differs from the record."""
+    target, ways = scene.survey.target, []
+    if seen.environment:
+        blocked = await standing.previous_useless(scene.survey)
+        command = advice.other_environment(target) if blocked else advice.environment(target)
+        ways.append(Cure(1, "; ".join(filter(None, [seen.environment[0], blocked])), command))
+    if seen.code:
+        ways.append(Cure(2, seen.code[0], advice.code(target, repository=seen.repository)))
+    if seen.image:
+        ways.append(Cure(3, seen.image[0], advice.containers(target)))
+    if seen.packages:
+        ways.append(Cure(3, seen.packages[0], advice.virtualenv(target)))
+    return ways
+
+
+async def _outdated(scene: Scene, seen: Standing, _: set[str]) -> Cure | None:
+    if not seen.stale and not seen.served:
+        return None
+    restart = scene.survey.host.command("restart")
+    if seen.stale:
+        return Cure(1, "the process is older than its environment", restart)
+    return Cure(
+        1,
+        f"{seen.served[0]}, although what lies there is as recorded",
+        f"{restart}; if that does not help, api.url ({scene.survey.target.api.url}) leads elsewhere",
+    )
+
+
+async def _unrecorded(scene: Scene, _: Standing, holding: set[str]) -> Cure | None:
+    """Without a record nothing tells what differs: then the lowest level comes first."""
+    target = scene.survey.target
+    if scene.record is not None or target.environment is None or holding & {"data_loss"}:
+        return None
+    if await standing.previous_useless(scene.survey):
+        return None
+    return Cure(
+        1, f"no record to compare with; {target.environment.previous} differs", advice.environment(target)
+    )
+
+
+async def _stopped(scene: Scene, _: Standing, __: set[str]) -> Cure | None:
+    if scene.survey.target.service is None:
+        return None
+    status = await scene.survey.host.status()
+    if status is None or status.state not in ("stopped", "failed"):
+        return None
+    says = "nothing differs from the record, the service does not run"
+    return Cure(1, says, scene.survey.host.command("start"))
+
+
+async def _silent(scene: Scene, _: Standing, __: set[str]) -> Cure | None:
+    if (await scene.survey.ready()).health is not None:
+        return None
+    return Cure(
+        1,
+        "nothing differs from the record, yet nothing answers",
+        f"compare api.url ({scene.survey.target.api.url}) with where the service listens; "
+        f"then {scene.survey.host.command('restart')}",
+    )
+
+
+async def _providers(_: Scene, __: Standing, holding: set[str]) -> Cure | None:
+    if not holding & _PROVIDERS:
+        return None
+    return Cure(1, "the environment is as recorded", advice.RUNBOOK_PROVIDERS)
+
+
+async def _data(scene: Scene, _: Standing, holding: set[str]) -> Cure | None:
+    if "data_loss" not in holding:
+        return None
+    target = scene.survey.target
+    objects, rows = await triggers.lost_objects(scene), await triggers.lost_rows(scene)
+    commands = [advice.objects(target)] if objects else []
+    commands += [advice.database(target)] if rows else []
+    return Cure(0, "; ".join([*objects[:1], *rows[:1]]), ", then ".join(commands))
+
+
+async def _component(scene: Scene, _: Standing, holding: set[str]) -> Cure | None:
+    """Something that the service needs does not run; the configuration that leads there is as recorded."""
+    if "storage_connectivity_lost" not in holding:
+        return None
+    troubles = unwell(await scene.survey.health_after())
+    return Cure(None, troubles[0], advice.MEND_WHAT_IS_BEHIND) if troubles else None
+
+
+async def _grown(scene: Scene, _: Standing, holding: set[str]) -> Cure | None:
+    if not holding & _RESTARTABLE or holding & {"security_vulnerability"}:
+        return None
+    return Cure(1, "nothing that runs differs from the record", scene.survey.host.command("restart"))
+
+
+async def _older(scene: Scene, _: Standing, __: set[str]) -> Cure | None:
+    """What runs is what was recorded: then the release is what is bad, and an older one is where to go."""
+    if scene.record is None:
+        return Cure(2, "no record to compare with", advice.code(scene.survey.target, repository=True))
+    older = [
+        each
+        for each in await scene.survey.host.all_records()
+        if each.state == "healthy"
+        and each.name != scene.record.name
+        and each.taken_at < scene.record.taken_at
+    ]
+    if not older:
+        return None
+    newest = max(older, key=lambda each: each.taken_at)
+    says = f"nothing that runs differs from its record; before it there was {newest.name}"
+    return Cure(2, says, advice.together(scene.survey.target, to=newest.name))
