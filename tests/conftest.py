@@ -1,11 +1,12 @@
 """What holds for every test of the suite's own code."""
 
 import signal
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import pytest
 
+from target.description import Objects
 from tests import coverage
 
 
@@ -30,3 +31,12 @@ def pytest_runtest_makereport(
     if (report.when == "call" or not report.passed) and item.get_closest_marker("covers"):
         coverage.keep(coverage.Told(item.nodeid, report.outcome))
     return report
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[Objects]:
+    """An S3 server with an empty bucket: MinIO where it is on PATH, else SeaweedFS."""
+    from tests.s3_server import s3_server
+
+    with s3_server() as objects:
+        yield objects

@@ -1,35 +1,25 @@
 """Real servers on 127.0.0.1 for the tests of this folder, each started once and always stopped."""
 
 import contextlib
-import ctypes
-import functools
-import json
 import os
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 import psycopg
 import pytest
-import urllib3
-from minio import Minio
 
-from target.description import Api, Code, Database, Environment, Objects, Target, Virtualenv
+from target.description import Api, Code, Database, Environment, Target, Virtualenv
 from target.host import Host
-from target.wait import Seen, eventually
+from tests.servers import answers, free_port, running
 
-_WEED_PORTS = (
-    *("master.port", "master.port.grpc", "volume.port", "volume.port.grpc"),
-    *("filer.port", "filer.port.grpc", "s3.port.grpc"),
-)
 AWKWARD = [
     "a b",
     "it's",
@@ -87,11 +77,11 @@ def postgres() -> Iterator[PostgresServer]:
         stack.callback(shutil.rmtree, folder)
         binaries, user = _postgres_binaries()
         password = f"{secrets.token_hex(8)}-canary"
-        port = _free_port()
+        port = free_port()
         _make_cluster(binaries, folder, user, password)
         options = ["-c", "fsync=off", "-c", f"port={port}", "-c", "listen_addresses=127.0.0.1"]
         process = stack.enter_context(
-            _running(
+            running(
                 [
                     str(binaries / "postgres"),
                     "-D",
@@ -106,7 +96,7 @@ def postgres() -> Iterator[PostgresServer]:
             )
         )
         server = PostgresServer(port, password, process.pid)
-        _answers(lambda: psycopg.connect(server.url(), connect_timeout=2).close(), process, folder / "log")
+        answers(lambda: psycopg.connect(server.url(), connect_timeout=2).close(), process, folder / "log")
         yield server
 
 
@@ -119,26 +109,6 @@ def database(postgres: PostgresServer) -> Database:
     with psycopg.connect(postgres.url(name)) as inside:
         inside.execute(TABLE)
     return Database(url=postgres.url(name))
-
-
-@pytest.fixture(scope="session")
-def s3() -> Iterator[Objects]:
-    """An S3 server with an empty bucket: MinIO where it is on PATH, else SeaweedFS."""
-    with contextlib.ExitStack() as stack:
-        folder = Path(tempfile.mkdtemp(prefix="voice-v2-s3-"))
-        stack.callback(shutil.rmtree, folder, ignore_errors=True)  # files go while it is being killed
-        objects = Objects(
-            endpoint=f"127.0.0.1:{_free_port()}",
-            access_key=secrets.token_hex(8),
-            secret_key=f"{secrets.token_hex(12)}-canary",
-            bucket="voice-files",
-            secure=False,
-        )
-        minio = shutil.which("minio")
-        command = _minio(minio, folder, objects) if minio else _seaweedfs(folder, objects)
-        process = stack.enter_context(_running(command, folder / "log", stop=signal.SIGKILL))
-        _answers(lambda: _make_bucket(objects), process, folder / "log")
-        yield objects
 
 
 @pytest.fixture
@@ -186,102 +156,6 @@ def head(checkout: Path) -> str:
     return done.stdout.strip()
 
 
-def _make_bucket(objects: Objects) -> None:
-    pool = urllib3.PoolManager(timeout=5.0, retries=False)
-    client = Minio(
-        objects.endpoint,
-        access_key=objects.access_key,
-        secret_key=objects.secret_key,
-        secure=False,
-        http_client=pool,
-    )
-    try:
-        client.make_bucket(objects.bucket)
-    finally:
-        pool.clear()
-
-
-def _minio(program: str, folder: Path, objects: Objects) -> list[str]:
-    settings = {"MINIO_ROOT_USER": objects.access_key, "MINIO_ROOT_PASSWORD": objects.secret_key}
-    configuration = folder / "minio.env"
-    configuration.write_text("".join(f"export {name}={value}\n" for name, value in settings.items()))
-    return [
-        "env",
-        *("MINIO_BROWSER=off", "MINIO_UPDATE=off", f"MINIO_CONFIG_ENV_FILE={configuration}"),
-        *(program, "server", str(folder / "data"), "--quiet", "--address", objects.endpoint),
-    ]
-
-
-def _seaweedfs(folder: Path, objects: Objects) -> list[str]:
-    key = {"accessKey": objects.access_key, "secretKey": objects.secret_key}
-    actions = ["Admin", "Read", "Write", "List", "Tagging"]
-    identities = [{"name": "voice", "credentials": [key], "actions": actions}]
-    (folder / "s3.json").write_text(json.dumps({"identities": identities}))
-    (folder / "data").mkdir()
-    ports = (f"-{part}={_free_port()}" for part in _WEED_PORTS)
-    return [
-        str(Path(sys.executable).with_name("weed")),
-        *("server", f"-dir={folder}/data", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", *ports),
-        *("-master.peers=none", "-master.telemetry=false", "-master.volumeSizeLimitMB=64", "-volume.max=50"),
-        *("-s3", f"-s3.port={objects.endpoint.rpartition(':')[2]}", f"-s3.config={folder}/s3.json"),
-        *(f"-filer.localSocket={folder}/filer.sock", f"-s3.localSocket={folder}/s3.sock"),
-        *("-s3.port.iceberg=0", "-s3.port.lance=0", "-s3.iam=false", "-s3.autoCreateBucket=false"),
-    ]
-
-
-@contextlib.contextmanager
-def _running(
-    command: list[str], log: Path, *, stop: signal.Signals = signal.SIGTERM, user: str | None = None
-) -> Iterator[subprocess.Popen[bytes]]:
-    """A process that ends with the block, and with this process however that ends."""
-    die = functools.partial(_die_with_parent, stop) if sys.platform == "linux" else None
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            cwd="/",
-            user=user,
-            start_new_session=True,
-            preexec_fn=die,  # noqa: PLW1509  (one prctl, no lock)
-        )
-    try:
-        yield process
-    finally:
-        process.send_signal(stop)
-        try:
-            process.wait(timeout=20)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait(timeout=10)
-
-
-def _die_with_parent(how: signal.Signals) -> None:
-    _libc().prctl(1, how)  # PR_SET_PDEATHSIG
-
-
-@functools.cache
-def _libc() -> ctypes.CDLL:
-    return ctypes.CDLL(None)
-
-
-def _answers(ask: Callable[[], object], process: subprocess.Popen[bytes], log: Path) -> None:
-    """Wait until `ask` raises nothing."""
-
-    def look() -> Seen:
-        if process.poll() is not None:
-            return Seen(met=False, seen=f"it ended with {process.returncode}", final=True)
-        try:
-            ask()
-        except Exception as error:  # noqa: BLE001  (whatever is raised before it is up means: not yet)
-            return Seen(met=False, seen=repr(error))
-        return Seen(met=True, seen="up")
-
-    waited = eventually(look, deadline_s=60)
-    assert waited.met, f"{waited.seen}\n{log.read_text(errors='replace')[-2000:]}"
-
-
 def _postgres_binaries() -> tuple[Path, str | None]:
     """Where PostgreSQL's programs are, and the user that has to run them (it refuses root)."""
     with warnings.catch_warnings():
@@ -314,13 +188,6 @@ def _make_cluster(binaries: Path, folder: Path, user: str | None, password: str)
         cwd="/",
         user=user,
     )
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @pytest.fixture
