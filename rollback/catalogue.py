@@ -74,6 +74,12 @@ OFFERS: dict[str, Offer] = {
             (Option("to", "this record or version instead of the newest healthy one", "RECORD"),),
         ),
         Offer(
+            "objects",
+            0,
+            "data recovery: copy missing and corrupt objects from the backup into the bucket, verify",
+            (Option("to", "this backup instead of the newest, by its name, such as 2025-08-02", "BACKUP"),),
+        ),
+        Offer(
             "set",
             3,
             "Level 1 to 3: several of these as one, to one record: code, packages, environment, image",

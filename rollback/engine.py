@@ -212,10 +212,9 @@ class Engine(Generic[P]):
         )
 
     def _wait_for_earlier(self, run: str) -> None:
-        restart = " ".join(
-            shlex.split(self.site.service.commands("restart"))
-        )  # as a list of processes shows it
-        signs = [run.partition("-")[0], self.lock.folder, restart]
+        signs = [run.partition("-")[0], self.lock.folder]
+        if self.site.controller is not None:  # as a list of processes shows it
+            signs.append(" ".join(shlex.split(self.site.controller.commands("restart"))))
         with self.progress.running("earlier run") as report:
             wait_for_earlier(self.site.host, signs, report)
 

@@ -116,8 +116,31 @@ class Virtualenv(Section, frozen=True):
     backup: str | None = None
 
 
+class ObjectsKey(Section, frozen=True):
+    """A key of the S3 storage."""
+
+    hidden: ClassVar[frozenset[str]] = frozenset({"access_key", "secret_key"})
+
+    access_key: str
+    secret_key: str
+
+
+class ObjectsBackup(Section, frozen=True):
+    """The server that holds the backup, where it is another one; `endpoint` is host:port."""
+
+    hidden: ClassVar[frozenset[str]] = frozenset({"access_key", "secret_key"})
+
+    endpoint: str
+    access_key: str
+    secret_key: str
+    secure: bool = True
+
+
 class Objects(Section, frozen=True):
-    """S3 storage: `endpoint` is host:port."""
+    """S3 storage: `endpoint` is host:port. `write` is the key that a restore and a snapshot use, where it is another.
+
+    `backup_prefix` is the folder of a dated backup in `backup_bucket`, as strftime writes it.
+    """
 
     hidden: ClassVar[frozenset[str]] = frozenset({"access_key", "secret_key"})
 
@@ -126,7 +149,10 @@ class Objects(Section, frozen=True):
     secret_key: str
     bucket: str
     secure: bool = True
+    write: ObjectsKey | None = None
     backup_bucket: str | None = None
+    backup_prefix: str = "%Y-%m-%d/"
+    backup: ObjectsBackup | None = None
 
 
 class Database(Section, frozen=True):

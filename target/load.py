@@ -72,7 +72,8 @@ def secrets(target: Target) -> set[str]:
     """Every secret value that the target file gave: for the redactor. Reads `secrets_file` (DescriptionError)."""
     found: set[str | None] = {target.api.token}
     if target.objects is not None:
-        found |= {target.objects.access_key, target.objects.secret_key}
+        for part in (target.objects, target.objects.write, target.objects.backup):
+            found |= {part.access_key, part.secret_key} if part is not None else set()
     if target.database is not None:
         parts = urlsplit(target.database.url)
         quoted = [parts.password or "", *parse_qs(parts.query).get("password", [])]

@@ -14,6 +14,7 @@ from target.errors import StoreError
 if TYPE_CHECKING:
     import urllib3
     from minio import Minio
+    from minio.datatypes import Object
     from urllib3 import BaseHTTPResponse
 
 _CHUNK = 1 << 20
@@ -48,7 +49,9 @@ class ObjectStore:
     def __init__(self, objects: Objects, *, timeout_s: float = 10.0) -> None:
         self._objects = objects
         self._timeout_s = timeout_s
-        self._where = f"{'https' if objects.secure else 'http'}://{objects.endpoint}, bucket {objects.bucket}"
+        self.bucket = objects.bucket
+        self.server = f"{'https' if objects.secure else 'http'}://{objects.endpoint}"
+        self._where = f"{self.server}, bucket {objects.bucket}"
 
     def exists(self) -> bool:
         """Whether the bucket is there. Raises StoreError when that cannot be told (refused, down)."""
@@ -61,22 +64,43 @@ class ObjectStore:
             for item in self._client.list_objects(self._objects.bucket, prefix=prefix, recursive=True):
                 if item.is_dir or item.object_name is None:
                     continue
-                yield ObjectFacts(
-                    key=item.object_name,
-                    size=item.size or 0,
-                    etag=(item.etag or "").strip('"'),
-                    modified=item.last_modified.timestamp() if item.last_modified else 0.0,
-                )
+                yield _facts(item)
+
+    def folders(self, prefix: str = "") -> tuple[tuple[str, ...], tuple[ObjectFacts, ...]]:
+        """What lies right below the prefix: folders, with the `/` they end with, and objects. Raises StoreError."""
+        folders, objects = [], []
+        with self._telling():
+            for item in self._client.list_objects(self._objects.bucket, prefix=prefix):
+                if item.is_dir:
+                    folders.append(item.object_name or "")
+                elif item.object_name is not None:
+                    objects.append(_facts(item))
+        return tuple(folders), tuple(objects)
+
+    def look(self, key: str) -> ObjectFacts | None:
+        """One object as it is now; None when it is not there. Raises StoreError."""
+        from minio.error import S3Error
+
+        with self._telling(key):
+            try:
+                return _facts(self._client.stat_object(self._objects.bucket, key))
+            except S3Error as error:
+                if error.code not in _GONE:
+                    raise
+                return None
 
     def read(self, key: str) -> bytes | None:
         """The object's bytes, None when it is not there. Raises StoreError."""
-        with self._body(key) as body:
+        with self.stream(key) as body:
             return None if body is None else body.read()
 
-    def sha256(self, key: str) -> str | None:
-        """SHA-256 of the object's bytes (hex), streamed; None when it is not there. Raises StoreError."""
+    def sha256(self, key: str, *, version: str | None = None) -> str | None:
+        """SHA-256 of the object's bytes (hex), streamed; None when it is not there. Raises StoreError.
+
+        `version` is the ID of one of its versions; without it, the one that a reader gets.
+        """
         digest = hashlib.sha256()
-        with self._body(key) as body:
+        with self.stream(key, version) as body:
             if body is None:
                 return None
             for chunk in body.stream(_CHUNK):
@@ -124,13 +148,13 @@ class ObjectStore:
             ) from error
 
     @contextlib.contextmanager
-    def _body(self, key: str) -> Iterator["BaseHTTPResponse | None"]:
-        """The answer that streams the object, given back to the pool afterwards; None when there is no such object."""
+    def stream(self, key: str, version: str | None = None) -> Iterator["BaseHTTPResponse | None"]:
+        """The answer that streams the object (or a version of it), given back afterwards; None when there is none."""
         with self._telling(key):
             from minio.error import S3Error
 
             try:
-                answer = self._client.get_object(self._objects.bucket, key)
+                answer = self._client.get_object(self._objects.bucket, key, version_id=version)
             except S3Error as error:
                 if error.code not in _GONE:
                     raise
@@ -182,3 +206,12 @@ class ObjectStore:
         if isinstance(reason, exceptions.SSLError):
             return "no TLS connection; does `secure` fit the server, and is its certificate trusted here?"
         return f"the connection broke off ({type(reason).__name__}); look at the server's log, then run this again"
+
+
+def _facts(item: "Object") -> ObjectFacts:
+    return ObjectFacts(
+        key=item.object_name or "",
+        size=item.size or 0,
+        etag=(item.etag or "").strip('"'),
+        modified=item.last_modified.timestamp() if item.last_modified else 0.0,
+    )

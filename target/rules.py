@@ -15,7 +15,10 @@ from target.errors import TargetError
 from target.host import check_url
 from target.variables import is_variable
 
-_SECRET_KEYS = ("api.token", "objects.access_key", "objects.secret_key")
+_SECRET_KEYS = (
+    "api.token",
+    *(f"objects.{part}{key}" for part in ("", "write.", "backup.") for key in ("access_key", "secret_key")),
+)
 _PASSWORDS = (re.compile(r"://[^/?#]*?:(?P<it>[^/?#]*)@"), re.compile(r"[?&]password=(?P<it>[^&]*)"))
 _CONTROLS = ("systemd", "compose", "supervisor")
 _HOST_PATHS = (
@@ -32,6 +35,7 @@ _HOST_PATHS = (
     ("virtualenv.path", "venv"),
     ("virtualenv.backup", "venv_backup"),
 )
+_DATED_FOLDER = re.compile(r"(?=.*%Y)(?=.*%m)(?=.*%d)(?!\.)(?:[A-Za-z0-9._/-]|%[YmdHMS])+/")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
@@ -83,9 +87,21 @@ def _urls(document: Document, target: Target) -> None:
         problem = _url_problem(url)
         if problem:
             raise document.fault(key, f"{problem}; write e.g. http://voice.internal:8000")
-    if target.objects is not None and not re.fullmatch(r"[^/\s:@]+(:\d{1,5})?", target.objects.endpoint):
+    _objects(document, target)
+
+
+def _objects(document: Document, target: Target) -> None:
+    if target.objects is None:
+        return
+    for key in ("objects.endpoint", "objects.backup.endpoint"):
+        endpoint = _value(target, key)
+        if endpoint is not None and not re.fullmatch(r"[^/\s:@]+(:\d{1,5})?", endpoint):
+            secure = key.replace("endpoint", "secure")
+            raise document.fault(key, f"must be host:port without http://; TLS or not is {secure}")
+    prefix = target.objects.backup_prefix
+    if not _DATED_FOLDER.fullmatch(prefix):
         raise document.fault(
-            "objects.endpoint", "must be host:port without http://; TLS or not is objects.secure"
+            "objects.backup_prefix", 'must hold %Y, %m and %d and end with /; write e.g. "%Y-%m-%d/"'
         )
 
 

@@ -13,10 +13,15 @@ from target.errors import TargetError
 
 SAMPLE = Path(__file__).parents[2] / "target.sample.yaml"
 SMALL = "name: lab\napi:\n  url: http://127.0.0.1:8000\n"
+OBJECTS = SMALL + "objects:\n  endpoint: a\n  access_key: ${A}\n  secret_key: ${A}\n  bucket: b\n"
 SECRETS = {
     "VOICE_TOKEN": "tok-canary-1",
     "OBJECTS_ACCESS_KEY": "access-canary-2",
     "OBJECTS_SECRET_KEY": "secret-canary-3",
+    "OBJECTS_WRITE_ACCESS_KEY": "access-canary-6",
+    "OBJECTS_WRITE_SECRET_KEY": "secret-canary-7",
+    "BACKUP_ACCESS_KEY": "access-canary-8",
+    "BACKUP_SECRET_KEY": "secret-canary-9",
     "DATABASE_PASSWORD": "pa%40ss-canary-4",
 }
 
@@ -108,7 +113,9 @@ def test_sample_alternatives_are_right_too(write):
 
 def test_no_secret_in_any_repr(sample):
     target = loading.load(sample, environ=SECRETS)
-    for part in (target, target.api, target.objects, target.database, [target], (target.api,)):
+    assert target.objects is not None
+    parts = (target.objects, target.objects.write, target.objects.backup)
+    for part in (target, target.api, *parts, target.database, [target], (target.api,)):
         assert "canary" not in repr(part)
         assert "canary" not in f"{part}"
     assert "tts-1" in repr(target.api)
@@ -296,6 +303,13 @@ def test_not_a_target_file(write, content, says):
             + "objects: {endpoint: 'http://a:9000', access_key: '${A}', secret_key: '${A}', bucket: b}\n",
             "without http://",
         ),
+        (
+            OBJECTS + "  backup: {endpoint: 'http://b', access_key: '${A}', secret_key: '${A}'}\n",
+            "objects.backup.endpoint: must be host:port",
+        ),
+        (OBJECTS + "  backup_prefix: '%Y-%m-%d'\n", "objects.backup_prefix: must hold %Y, %m and %d"),
+        (OBJECTS + "  backup_prefix: 'daily/'\n", "objects.backup_prefix: must hold"),
+        (OBJECTS + "  backup_prefix: '.%Y-%m-%d/'\n", "objects.backup_prefix: must hold"),
         (SMALL + "database: {url: 'mysql://a/b'}\n", "database.url: must be postgresql://"),
         (SMALL + "database: {url: 'postgresql://u:${AT}@h/b'}\n", "percent-encode"),
         (SMALL + "  paths: {health: health}\n", "api.paths.health: must start with /"),
@@ -342,6 +356,11 @@ def test_bad_urls(write, url):
         (
             SMALL + "objects: {endpoint: a, bucket: b, access_key: '${A}', secret_key: canary}\n",
             "objects.secret_key",
+        ),
+        (OBJECTS + "  write: {access_key: '${A}', secret_key: canary}\n", "objects.write.secret_key"),
+        (
+            OBJECTS + "  backup: {endpoint: b, access_key: canary, secret_key: '${A}'}\n",
+            "objects.backup.access_key",
         ),
         (SMALL + "database: {url: 'postgresql://u:canary@h/b'}\n", "database.url"),
         (SMALL + "database: {url: 'postgresql://h/b?user=u&password=canary'}\n", "database.url"),
