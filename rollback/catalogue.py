@@ -68,6 +68,17 @@ OFFERS: dict[str, Offer] = {
             (Option("to", "this file instead of the target's previous one", "FILE"),),
         ),
         Offer(
+            "git",
+            2,
+            "Level 2: the checkout back to the last good commit, restart, prove",
+            (
+                Option(
+                    "to", "this commit, tag, record or version instead of the newest healthy record", "COMMIT"
+                ),
+                Option("push", "push the rollback branch to the remote too, never by force"),
+            ),
+        ),
+        Offer(
             "virtualenv",
             3,
             "Level 3: put the backup of the virtualenv in place, restart, prove",

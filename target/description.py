@@ -99,6 +99,8 @@ class Code(Section, frozen=True):
 
     `backups` is the path of the dated backup folders, its last part with `strftime` codes; one older than
     `max_age_days` is not gone back to. `wheelhouse` is a folder of wheels, where packages are installed offline.
+    `remote`, `push`, `deploy` and `deploy_s` (seconds) are for a rollback by git: where commits come from, whether its
+    branch is pushed there, and the command that deploys what was switched to.
     """
 
     checkout: str
@@ -107,6 +109,10 @@ class Code(Section, frozen=True):
     backups: str | None = None
     max_age_days: float | None = None
     wheelhouse: str | None = None
+    remote: str = "origin"
+    push: bool = False
+    deploy: str | None = None
+    deploy_s: float = 300.0
 
 
 class Virtualenv(Section, frozen=True):

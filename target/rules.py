@@ -213,6 +213,8 @@ def _numbers(document: Document, target: Target) -> None:
         numbers.append(("code.max_age_days", target.code.max_age_days))
     if target.service is not None:
         numbers.append(("service.ready_s", target.service.ready_s))
+    if target.code is not None:
+        numbers.append(("code.deploy_s", target.code.deploy_s))
     for key, number in numbers:
         if number is not None and not (math.isfinite(number) and number > 0):
             raise document.fault(key, f"{number} is not a positive number")

@@ -2,6 +2,7 @@
 
 `MODE` in the file: ok; never (does not listen); exit (ends at once); sick (says unhealthy).
 With `CODE` it serves the package that is in that folder: its `__version__`, and as its name what it says of itself.
+With `CHECKOUT` it serves the revision that the HEAD of this checkout is at.
 """
 
 import socket
@@ -21,10 +22,17 @@ if "CODE" in settings:
     from app.services import voice_v2
 
     settings |= {"VERSION": voice_v2.__version__, "NAME": voice_v2.NAME}
+revision = "a1b2c3d4e5f6a7b8c9d0"
+if checkout := settings.get("CHECKOUT"):
+    with open(f"{checkout}/.git/HEAD", encoding="utf-8") as file:  # noqa: PTH123  (as above)
+        revision = file.read().strip()
+    if revision.startswith("ref: "):
+        with open(f"{checkout}/.git/{revision[5:]}", encoding="utf-8") as file:  # noqa: PTH123  (as above)
+            revision = file.read().strip()
 status = "unhealthy" if mode == "sick" else "healthy"
 body = (
     f'{{"system_status": "{status}", "version": "{settings.get("VERSION", "2.3.1")}", '
-    f'"revision": "a1b2c3d4e5f6a7b8c9d0", "env": "{settings.get("NAME")}"}}'
+    f'"revision": "{revision}", "env": "{settings.get("NAME")}"}}'
 )
 head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
 with socket.create_server(("127.0.0.1", int(sys.argv[1]))) as server:
