@@ -4,7 +4,6 @@ from pathlib import Path
 
 from target.description import Target
 
-RUNBOOK_GIT = "roll the code back (runbook, Level 2: Git-based Rollback)"
 RUNBOOK_FILES = "restore the package folder from its backup (runbook, Level 2: File-level Rollback)"
 RUNBOOK_CONTAINERS = "go back to the previous image (runbook, Level 3: Container-based Rollback)"
 RUNBOOK_OBJECTS = "restore the files from their backup (runbook, Data Recovery: MinIO Storage Recovery)"
@@ -38,8 +37,16 @@ def other_environment(target: Target) -> str:
 
 def code(target: Target, *, repository: bool) -> str:
     """Level 2: the code of the last good release, by git where the checkout is a repository."""
-    del target
-    return RUNBOOK_GIT if repository else RUNBOOK_FILES
+    return git(target) if repository else RUNBOOK_FILES
+
+
+def git(target: Target) -> str:
+    """Level 2: the last good commit; the image where there is no checkout."""
+    if target.code is not None:
+        return command(target, "rollback git")
+    if target.service is not None and target.service.compose is not None:
+        return containers(target)
+    return "name code.checkout in the target, then python -m rollback git"
 
 
 def containers(target: Target) -> str:

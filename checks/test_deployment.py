@@ -19,19 +19,19 @@ _CLOCK_S = 1.0
 
 @pytest.mark.decides("version_matches_record")
 @pytest.mark.needs("record.version")
-async def test_version(survey: Survey, decide: Decide, record: Record) -> None:
+async def test_version(survey: Survey, decide: Decide, target: Target, record: Record) -> None:
     version = (await survey.alive()).version
     decide.require(
         "version_matches_record",
         [] if version == record.version else [f"serves {version or 'no version'}, recorded {record.version}"],
         summary=f"serves {version}",
-        next=advice.RUNBOOK_GIT,
+        next=advice.git(target),
     )
 
 
 @pytest.mark.decides("revision_matches_record")
 @pytest.mark.needs("record.revision")
-async def test_revision(survey: Survey, decide: Decide, record: Record) -> None:
+async def test_revision(survey: Survey, decide: Decide, target: Target, record: Record) -> None:
     served, recorded = (await survey.alive()).revision or "", record.revision or ""
     decide.require(
         "revision_matches_record",
@@ -39,7 +39,7 @@ async def test_revision(survey: Survey, decide: Decide, record: Record) -> None:
         if differences.same_revision(served, recorded)
         else [f"serves {served or 'none'}, recorded {recorded}"],
         summary=served[:7],
-        next=advice.RUNBOOK_GIT,
+        next=advice.git(target),
     )
 
 
@@ -103,7 +103,7 @@ async def test_packages(survey: Survey, decide: Decide, record: Record, target: 
 
 @pytest.mark.decides("code_matches_record")
 @pytest.mark.needs("code", "record.code")
-async def test_code(survey: Survey, decide: Decide, record: Record) -> None:
+async def test_code(survey: Survey, decide: Decide, target: Target, record: Record) -> None:
     assert record.code is not None
     code = await survey.host.code()
     problems = differences.lines(code.files, record.code.files, "files")
@@ -113,7 +113,7 @@ async def test_code(survey: Survey, decide: Decide, record: Record) -> None:
         "code_matches_record",
         problems,
         summary=f"{len(code.files)} files as recorded",
-        next=advice.RUNBOOK_FILES,
+        next=advice.code(target, repository=record.code.revision is not None),
         n=len(code.files),
     )
 

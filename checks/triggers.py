@@ -187,7 +187,7 @@ async def _unstable(scene: Scene, limit: float) -> Sign:
         problems.append(f"the service is {first.state}: {first.detail}")
     elif first is not None and answers:
         last = await survey.host.status_after()
-        if last is not None and last.state == "failed":
+        if last is not None and last.state in ("failed", "starting"):
             problems.append(f"the service is {last.state}: {last.detail}")
         elif last is not None and last.pid != first.pid:
             problems.append(f"it restarted meanwhile: process {first.pid}, then {last.pid}")
