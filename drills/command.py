@@ -12,7 +12,7 @@ from types import FrameType
 from target.errors import TargetError
 
 _REPOSITORY = Path(__file__).resolve().parents[1]
-_RECORD_S = 120.0
+_TAKE_S = 120.0
 _FAILED = 1
 _CANNOT = 4
 _INTERRUPTED = 130
@@ -55,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
             added.add_argument("--dir", type=Path, required=True, help="the folder of the stack")
         return added
 
-    up = verb("up", "bring up a stack in a folder, record it, leave it running")
+    up = verb("up", "bring up a stack in a folder, record it, take a snapshot, leave it running")
     up.add_argument("--foreground", action="store_true", help="stay until Ctrl-C, then take it down")
     up.add_argument("--latency", type=float, metavar="SECONDS", help="how long the stand-ins take to answer")
     up.set_defaults(run=_up)
@@ -91,11 +91,12 @@ def _up(given: argparse.Namespace) -> int:
         if lease is None:
             say(f"it runs already · {stack.url} · {stack.layout.target_file}")
             return 0
-        status = _record(stack.layout.target_file)
-        if status != 0:
-            take_down(stack.layout)
-            say(f"drills up: the record was not taken (exit {status}); the stack is down again")
-            return _FAILED
+        for verb in ("record", "snapshot"):
+            status = _take(verb, stack.layout.target_file)
+            if status != 0:
+                take_down(stack.layout)
+                say(f"drills up: the {verb} was not taken (exit {status}); the stack is down again")
+                return _FAILED
         _print_next(given.dir, stack.layout.target_file)
         if not given.foreground:
             lease.settle()
@@ -111,13 +112,13 @@ def _up(given: argparse.Namespace) -> int:
     return _FAILED
 
 
-def _record(target_file: Path) -> int:
-    command = [sys.executable, "-m", "rollback", "record", "--target", str(target_file)]
-    say(f"$ python -m rollback record --target {target_file}")
+def _take(verb: str, target_file: Path) -> int:
+    command = [sys.executable, "-m", "rollback", verb, "--target", str(target_file)]
+    say(f"$ python -m rollback {verb} --target {target_file}")
     try:
-        return subprocess.run(command, cwd=_REPOSITORY, timeout=_RECORD_S, check=False).returncode
+        return subprocess.run(command, cwd=_REPOSITORY, timeout=_TAKE_S, check=False).returncode
     except subprocess.TimeoutExpired:
-        say(f"not done after {_RECORD_S:.0f} s")
+        say(f"not done after {_TAKE_S:.0f} s")
         return _FAILED
 
 

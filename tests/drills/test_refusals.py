@@ -23,4 +23,4 @@ def known_bad(operator):
 def test_a_release_that_is_known_to_be_bad_is_never_gone_to(operator, known_bad):
     said = operator.rolls_back("set", "--to", known_bad, exits=5)
     assert "is marked bad; nothing was changed" in " ".join(said.split())
-    assert "2.3.1" in operator.rolls_back("set", "--dry-run"), "the newest good one is chosen, though a bad one is newer"
+    assert "2.3.1" in operator.rolls_back("set", "--dry-run"), "the newest good one"
