@@ -104,10 +104,11 @@ async def _silent(scene: Scene, _: Standing, __: set[str]) -> Cure | None:
     )
 
 
-async def _providers(_: Scene, __: Standing, holding: set[str]) -> Cure | None:
+async def _providers(scene: Scene, _: Standing, holding: set[str]) -> Cure | None:
     if not holding & _PROVIDERS:
         return None
-    return Cure(1, "the environment is as recorded", advice.RUNBOOK_PROVIDERS)
+    failing = [each.name for each in await triggers.in_use(scene) if not each.ok]
+    return Cure(1, "the environment is as recorded", advice.providers(scene.survey.target, failing))
 
 
 async def _data(scene: Scene, _: Standing, holding: set[str]) -> Cure | None:

@@ -10,16 +10,26 @@ def belongs_to(
     code: str | None = None,
     environment: dict[str, str] | None = None,
     packages: dict[str, str] | None = None,
+    apart: frozenset[str] = frozenset(),
 ) -> dict[str, set[str]]:
-    """For each part that is known: the names of the records that it equals."""
+    """For each part that is known: the names of the records that it equals.
+
+    `apart` are variables of the environment that do not count.
+    """
     found: dict[str, set[str]] = {}
+
+    def counted(values: dict[str, str]) -> dict[str, str]:
+        return {name: value for name, value in values.items() if name not in apart}
+
     if version is not None:
         found["served version"] = {each.name for each in records if each.version == version}
     if code is not None:
         found["code"] = {each.name for each in records if each.code and each.code.tree_sha256 == code}
     if environment is not None:
         found["environment"] = {
-            each.name for each in records if each.environment and each.environment.values == environment
+            each.name
+            for each in records
+            if each.environment and counted(each.environment.values) == counted(environment)
         }
     if packages is not None:
         found["packages"] = {each.name for each in records if each.packages == packages}

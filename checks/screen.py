@@ -99,6 +99,9 @@ class Screen:
         column = min(max((len(criterion.name) for criterion in shown), default=0), 28)
         for criterion in shown:
             self._criterion(criterion, column)
+        for note in dict.fromkeys(criterion.note for criterion in verdict.criteria if criterion.note):
+            names = ", ".join(criterion.name for criterion in verdict.criteria if criterion.note == note)
+            self._wrapped(f"{note} ({names})", "· ", "  ")
         for check in verdict.missing[:_MISSING_SHOWN]:
             self.line(f"? {check} did not report", "inconclusive")
         if len(verdict.missing) > _MISSING_SHOWN:

@@ -5,6 +5,7 @@ import textwrap
 
 import msgspec
 
+from checks.chosen import in_use
 from checks.criterion import Criterion, criteria, triggers
 from checks.cure import Cure, cure
 from checks.screen import Screen
@@ -12,7 +13,7 @@ from checks.survey import Survey
 from checks.triggers import Scene, Sign, sign_of
 from target.api import open_api
 from target.description import Budget, Target
-from target.errors import HostError, WrongTarget
+from target.errors import HostError, TargetError, WrongTarget
 from target.host import Host
 from target.record import Record, Records
 
@@ -44,7 +45,7 @@ class Trigger(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Triage(msgspec.Struct, frozen=True, kw_only=True):
-    """The finding; `scenario` and `cure` are null where no trigger holds."""
+    """The finding; `scenario` and `cure` are null where no trigger holds, `chosen` says what is so on purpose."""
 
     schema: int = FORMAT
     target: str
@@ -55,6 +56,7 @@ class Triage(msgspec.Struct, frozen=True, kw_only=True):
     cure: Cure | None
     exit_code: int
     requests: int
+    chosen: str = ""
 
 
 async def triage(target: Target, record: str | None) -> Triage:
@@ -91,6 +93,7 @@ async def judge(scene: Scene) -> Triage:
         cure=await cure(scene, {trigger.name for trigger in told if trigger.holds}) if scenario else None,
         exit_code=exit_code(told),
         requests=scene.survey.requests,
+        chosen=await _chosen(scene),
     )
 
 
@@ -109,6 +112,14 @@ def exit_code(told: list[Trigger]) -> int:
     if any(trigger.holds for trigger in told):
         return HOLDS
     return UNKNOWN if any(trigger.holds is None and trigger.applies for trigger in told) else NONE
+
+
+async def _chosen(scene: Scene) -> str:
+    """What was chosen on purpose, where that could be told."""
+    try:
+        return (await in_use(scene.survey)).note
+    except TargetError as error:
+        return str(error)
 
 
 def small_budget(target: Target) -> Budget:
@@ -151,6 +162,9 @@ def _told(trigger: Criterion, sign: Sign) -> Trigger:
 def show(found: Triage, screen: Screen) -> None:
     """Print the finding: what holds, what could not be told, the scenario, and what to do."""
     screen.line(f"target  {found.target}      record  {found.record or 'none'}")
+    if found.chosen:
+        for line in textwrap.wrap(found.chosen, _WIDTH):
+            screen.line(f"chosen  {line}")
     screen.line()
     holding = [trigger for trigger in found.triggers if trigger.holds]
     unknown = [trigger for trigger in found.triggers if trigger.holds is None and trigger.applies]

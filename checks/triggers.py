@@ -12,6 +12,7 @@ from checks.exposure import exposed, known_secrets
 from checks.rates import RatePlan
 from checks.run import DeadService
 from checks.survey import Survey
+from checks.survey_provider import Direct
 from target.errors import TargetError
 from target.record import Record
 
@@ -99,14 +100,18 @@ async def _memory(scene: Scene, limit: float) -> Sign:
     return Sign(now > (1 + limit) * then, f"{now / 1e6:.0f} MB, recorded {then / 1e6:.0f} MB")
 
 
+async def in_use(scene: Scene) -> list[Direct]:
+    """What the providers answer that are to be in use: one that is disabled on purpose is no sign."""
+    names = await scene.survey.providers()
+    return [each for each in await scene.survey.direct() if each.name in names]
+
+
 async def _providers_lost(scene: Scene, limit: float) -> Sign:
     del limit
     target = scene.survey.target
     if not target.providers or target.environment is None:
         return absent("the target names no providers, or no environment with their credentials")
-    lost = [
-        each for each in await scene.survey.direct() if not each.ok and not each.refused and not each.unusable
-    ]
+    lost = [each for each in await in_use(scene) if not each.ok and not each.refused and not each.unusable]
     return found(
         [f"{each.name}: {each.troubles[0]}" for each in lost], "every provider that accepts us answers"
     )
@@ -117,7 +122,7 @@ async def _providers_refuse(scene: Scene, limit: float) -> Sign:
     target = scene.survey.target
     if not target.providers or target.environment is None:
         return absent("the target names no providers, or no environment with their credentials")
-    refusing = [each for each in await scene.survey.direct() if each.refused or each.unusable]
+    refusing = [each for each in await in_use(scene) if each.refused or each.unusable]
     lines = [each.unusable or f"{each.name} refuses its credentials: {each.troubles[0]}" for each in refusing]
     return found(lines, "every provider accepts its credentials")
 

@@ -2,15 +2,24 @@
 
 from collections.abc import Callable
 
-from rollback.errors import StepFailed
+from rollback.errors import Refused, StepFailed
 from rollback.readiness import look_for_ready, ready, started, started_after
 from rollback.site import Site
 from rollback.step import Course, Finding, Step
 from target.errors import HostError
+from target.service import ServiceStatus
 from target.wait import Seen, Waited, eventually
 
 _LOG_LINES = 8
 _APART_S = 0.05
+
+
+def controllable(site: Site) -> ServiceStatus:
+    """What the service control says now. Raises Refused where it cannot be asked: nothing could be restarted."""
+    try:
+        return site.service.status()
+    except HostError as error:
+        raise Refused(f"the service could not be restarted, so nothing was changed: {error}") from error
 
 
 class Restart(Step):
