@@ -42,15 +42,12 @@ async def environment(survey: Survey, record: Record | None) -> list[str]:
         return []
     current, apart = await survey.host.environment(), await variables(survey)
     return differences.lines(
-        without(current.values, apart), without(record.environment.values, apart), "variables"
+        choices.apart_from(current.values, apart),
+        choices.apart_from(record.environment.values, apart),
+        "variables",
     )
 
 
 async def variables(survey: Survey) -> frozenset[str]:
     """The variables of the environment that a choice in force explains."""
     return choices.variables(survey.target) if await survey.host.choice() else frozenset()
-
-
-def without(values: dict[str, str], apart: frozenset[str]) -> dict[str, str]:
-    """All values but those."""
-    return {name: value for name, value in values.items() if name not in apart}

@@ -1,5 +1,6 @@
 """Whether everything that runs belongs to one record, or is put together of several."""
 
+from target.choice import apart_from
 from target.record import Record
 
 
@@ -17,10 +18,6 @@ def belongs_to(
     `apart` are variables of the environment that do not count.
     """
     found: dict[str, set[str]] = {}
-
-    def counted(values: dict[str, str]) -> dict[str, str]:
-        return {name: value for name, value in values.items() if name not in apart}
-
     if version is not None:
         found["served version"] = {each.name for each in records if each.version == version}
     if code is not None:
@@ -29,7 +26,8 @@ def belongs_to(
         found["environment"] = {
             each.name
             for each in records
-            if each.environment and counted(each.environment.values) == counted(environment)
+            if each.environment
+            and apart_from(each.environment.values, apart) == apart_from(environment, apart)
         }
     if packages is not None:
         found["packages"] = {each.name for each in records if each.packages == packages}

@@ -85,6 +85,11 @@ def in_force(target: Target, host: Host) -> Choice | None:
     return choice if told == choice.order else None
 
 
+def apart_from(values: dict[str, str], names: frozenset[str]) -> dict[str, str]:
+    """All values but those of these names."""
+    return {name: value for name, value in values.items() if name not in names}
+
+
 def variables(target: Target) -> frozenset[str]:
     """The variables of the environment file in which a choice in force may differ from the record."""
     settings = target.provider_settings

@@ -5,9 +5,11 @@ import urllib.request
 
 import pytest
 
+from target import environment
 from target.choice import Choice, in_force
 from target.host import Host
 from target.load import load
+from target.record import EnvironmentRecord, Record, Records
 from tests.rollback.providers.conftest import ENV, ENV_WITHOUT_GOOGLE
 
 pytestmark = pytest.mark.drill
@@ -258,3 +260,23 @@ def test_killed_after_every_line(chosen, survives_kills):
         is_new=lambda: is_new(chosen),
         is_old=lambda: is_old(chosen),
     )
+
+
+def test_status_calls_a_choice_known_good_and_tells_it(chosen):
+    records = Records(Host("local://"), str(chosen.state))
+    values = environment.read(chosen.env.read_bytes(), "python-dotenv").variables
+    keyed = {name: records.keyed_hash(value.encode()) for name, value in values.items()}
+    recorded = EnvironmentRecord(records.keyed_hash(chosen.env.read_bytes()), keyed)
+    good = {"version": "2.3.1", "revision": "a1b2c3d4e5f6a7b8c9d0", "taken_by": "me", "state": "healthy"}
+    records.save(Record(name="good", taken_at="2026-11-20T09:12:00Z", environment=recorded, **good))
+    records.expect("good")
+    assert chosen.run("providers")[0] == 0
+    told = json.loads(chosen.run("status", "--json")[1])
+    host = told["hosts"][0] if "hosts" in told else told
+    assert host["good"] is True, host
+    assert "google is disabled on purpose since" in host["why"]
+    assert host["next"] == "pytest -m post_rollback"
+    chosen.env.write_bytes(chosen.env.read_bytes().replace(b"NAME=old", b"NAME=new"))
+    told = json.loads(chosen.run("status", "--json")[1])
+    host = told["hosts"][0] if "hosts" in told else told
+    assert host["good"] is False, "another variable is not explained by it"
