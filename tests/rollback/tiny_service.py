@@ -31,10 +31,11 @@ if checkout := settings.get("CHECKOUT"):
     if revision.startswith("ref: "):
         with open(f"{checkout}/.git/{revision[5:]}", encoding="utf-8") as file:  # noqa: PTH123  (as above)
             revision = file.read().strip()
+started = f', "started_at": "{settings["STARTED"]}"' if "STARTED" in settings else ""
 status = "unhealthy" if mode == "sick" else "healthy"
 body = (
     f'{{"system_status": "{status}", "version": "{settings.get("VERSION", "2.3.1")}", '
-    f'"revision": "{revision}", "env": "{settings.get("NAME")}"}}'
+    f'"revision": "{revision}", "env": "{settings.get("NAME")}"{started}}}'
 )
 listed = {key: settings.get(f"{key}_PROVIDERS", "").partition("#")[0] for key in ("STT", "TTS")}
 turns = {key: [name.strip(" '\"") for name in names.split(",")] for key, names in listed.items()}
