@@ -16,7 +16,8 @@ from checks.survey_provider import Direct
 from target.errors import TargetError
 from target.record import Record
 
-_FEWEST_TIMES = 10
+_FEWEST_RECORDED = 10
+_FEWEST_TIMES = 6  # of so many the least and the greatest enclose the median with 97 % confidence
 _LEAST_INCREASE_S = 0.1
 _REFUSED = {401, 403}
 _MISSING = ("ModuleNotFoundError", "ImportError", "No module named")
@@ -62,7 +63,7 @@ async def _failures(scene: Scene, limit: float) -> Sign:
 
 
 async def _slower(scene: Scene, limit: float) -> Sign:
-    if scene.record is None or len(scene.record.latency.tts) < _FEWEST_TIMES:
+    if scene.record is None or len(scene.record.latency.tts) < _FEWEST_RECORDED:
         return absent("no record with a latency baseline to compare with")
     voice, baseline = await scene.survey.voice(), scene.record.latency
     signs = [
@@ -78,7 +79,7 @@ async def _slower(scene: Scene, limit: float) -> Sign:
 
 def _ratio(what: str, times: list[float], baseline: tuple[float, ...], limit: float) -> Sign:
     """Medians compared, with the 95 % order-statistics interval of the one that is measured now."""
-    if len(times) < _FEWEST_TIMES or len(baseline) < _FEWEST_TIMES:
+    if len(times) < _FEWEST_TIMES or len(baseline) < _FEWEST_RECORDED:
         return Sign(None, f"{what}: only {len(times)} answers to compare with {len(baseline)} recorded")
     ordered, then = sorted(times), median(baseline)
     reach = 0.98 * sqrt(len(ordered))
