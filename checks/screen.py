@@ -51,6 +51,10 @@ class Screen:
         self._stream.write(text + "\n")
         self._stream.flush()
 
+    def text(self, text: str, indent: str = "") -> None:
+        """A text, wrapped to the width below its indent."""
+        self._wrapped(text, indent, indent)
+
     def doing(self, text: str) -> None:
         """A line that the next one replaces; nothing where the output is not a terminal."""
         if self._live:

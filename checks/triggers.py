@@ -153,7 +153,11 @@ async def lost_objects(scene: Scene) -> list[str]:
         return [f"the bucket {target.objects.bucket} is not there"]
     problems = []
     if record is not None and record.objects is not None:
-        problems += differences.objects(record.objects, bucket.objects).problems
+        compared = differences.objects(record.objects, bucket.objects)
+        hashes = await data.hashes([item.key for item in compared.doubtful])
+        altered = [item.key for item in compared.doubtful if hashes[item.key] != item.sha256]
+        problems += compared.problems
+        problems += [f"{len(altered)} objects altered: {differences.named(altered)}"] if altered else []
     if target.database is not None:
         gone = reconcile.missing_audio((await data.log()).rows, bucket.objects)
         problems += [f"{len(gone)} rows without their audio"] if gone else []

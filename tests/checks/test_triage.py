@@ -195,6 +195,17 @@ async def test_a_sign_leads_to_its_scenario_and_cure(
     assert all(trigger.evidence for trigger in found.triggers)
 
 
+async def test_another_release_than_the_recorded_one_is_told_without_a_sign(
+    deployment: Any, triage: Any
+) -> None:
+    deployment.health["version"], deployment.code["app/api.py"] = "2.4.0", "cc"
+    found = await triage(deployment)
+    assert (holding(found), found.scenario, found.cure.level) == (set(), None, 2)
+    stream = io.StringIO()
+    show(found, Screen(stream, width=60))
+    assert "If that is not meant to be" in " ".join(stream.getvalue().split())
+
+
 async def test_what_cannot_be_told_is_neither_green_nor_a_sign(deployment: Any, triage: Any) -> None:
     deployment.fails_every = 25
     found = await triage(deployment)
