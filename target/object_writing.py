@@ -60,6 +60,14 @@ class WritableStore(ObjectStore):
         with self._telling(key):
             self._client.remove_object(self.bucket, key, version_id=version)
 
+    def remove_all(self, keys: list[str]) -> None:
+        """Remove many objects, a thousand with each request. Raises StoreError when one cannot be removed."""
+        from minio.deleteobjects import DeleteObject
+
+        with self._telling():
+            for failed in self._client.remove_objects(self.bucket, map(DeleteObject, keys)):
+                raise StoreError(f"{self._where}, object {failed.name}: cannot be removed: {failed.message}")
+
     def versioning(self) -> Versioning:
         """Whether the bucket keeps versions. Raises StoreError."""
         with self._telling():

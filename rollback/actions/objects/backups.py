@@ -21,13 +21,14 @@ from target.objects import ObjectFacts, ObjectStore
 MANIFESTS = ".manifests/"
 KEPT = ".failed/"
 FLAT = "flat"
+FORMAT = 1
 _SECOND = ".%H%M%S"
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """What a complete snapshot holds; `taken_at` in seconds since the epoch, keys as in the bucket."""
 
-    format: int = 1
+    format: int
     bucket: str
     taken_at: float
     objects: tuple["Copied", ...]
@@ -127,7 +128,7 @@ def read_manifest(store: ObjectStore, backup: Backup) -> Manifest:
         raise StoreError(
             f"{store.server}, bucket {store.bucket}, object {key}: damaged ({error}); name another backup with --to"
         ) from None
-    if found.format != 1:
+    if found.format != FORMAT:
         raise StoreError(
             f"{store.server}, bucket {store.bucket}, object {key}: of a newer format; update this tool"
         )
