@@ -19,6 +19,7 @@ from pathlib import Path
 
 import msgspec
 
+from perf import objects
 from target.load import load
 
 ROOT = Path(__file__).parents[1]
@@ -78,6 +79,7 @@ def measure(folder: Path) -> Iterator[Figure]:
     with stack(folder / "quick", 0.02) as (up, description):
         yield Figure("embedded stack up and recorded", up, "s", 20.0)
         yield Figure("pytest -m post_rollback, providers at 20 ms", judge(description)[0], "s", 15.0)
+        yield from restore(description, folder / "objects")
     with stack(folder / "slow", SLOW_S) as (_, description):
         seconds, verdict = judge(description)
         yield Figure(
@@ -86,6 +88,22 @@ def measure(folder: Path) -> Iterator[Figure]:
             "x",
             1.3,
         )
+
+
+def restore(description: Path, folder: Path) -> Iterator[Figure]:
+    """Restoring objects on the storage of a stack, in buckets of their own. Raises BenchError where it is not done."""
+    folder.mkdir()
+    store = load(description, environ=os.environ).objects
+    if store is None:
+        raise BenchError("the stack has no storage")
+    target = str(objects.prepare(store, folder))
+    for what in (f"compare {objects.COUNT:,} objects, restore {objects.WRONG:,}", "compare them again"):
+        started = time.monotonic()
+        done = run("-m", "rollback", "objects", "--target", target)
+        seconds = time.monotonic() - started
+        if done.returncode != 0 or not objects.restored(store):
+            raise BenchError(f"the objects were not restored:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+        yield Figure(f"rollback objects: {what}, of 20 kB each", seconds, "s", 60.0)
 
 
 def physical_limit(verdict: Path, concurrency: int) -> float:
