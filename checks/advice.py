@@ -1,14 +1,13 @@
 """What to do next, as one types it."""
 
-from collections.abc import Iterable
 from pathlib import Path
 
 from target.description import Target
 
 RUNBOOK_FILES = "restore the package folder from its backup (runbook, Level 2: File-level Rollback)"
 RUNBOOK_CONTAINERS = "go back to the previous image (runbook, Level 3: Container-based Rollback)"
-RUNBOOK_OBJECTS = "restore the files from their backup (runbook, Data Recovery: MinIO Storage Recovery)"
 RUNBOOK_DATABASE = "restore the rows from their backup (runbook, Data Recovery: Database Recovery)"
+RUNBOOK_PROVIDERS = "raise a stable provider (runbook, Level 1: Provider Configuration Rollback)"
 
 NOTHING_TO_ROLL_BACK = "look at what stands before the service and at its log: there is nothing to go back to"
 MEND_WHAT_IS_BEHIND = "bring that back; what runs and how it is configured is as recorded"
@@ -68,17 +67,13 @@ def together(target: Target, to: str | None = None) -> str:
 
 
 def objects(target: Target) -> str:
-    """Data recovery: objects from their backup."""
-    del target
-    return RUNBOOK_OBJECTS
+    """Data recovery: objects from their backup, where the target names one."""
+    if target.objects is None or target.objects.backup_bucket is None:
+        return "name objects.backup_bucket in the target, then python -m rollback objects"
+    return command(target, "rollback objects")
 
 
 def database(target: Target) -> str:
     """Data recovery: rows from a dump."""
     del target
     return RUNBOOK_DATABASE
-
-
-def providers(target: Target, failing: Iterable[str] = ()) -> str:
-    """Level 1: the failing providers left out (those that it finds, where none is named), a stable one first."""
-    return command(target, " ".join(["rollback providers", *(f"--disable {name}" for name in failing)]))

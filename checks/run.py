@@ -73,7 +73,6 @@ class Run:
                 evidence=self.redactor.text(observation.evidence),
                 summary=self.redactor.text(observation.summary),
                 next=self.redactor.text(observation.next),
-                note=self.redactor.text(observation.note),
             )
         )
 

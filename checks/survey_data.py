@@ -8,13 +8,14 @@ from typing import TypeVar
 
 import msgspec
 
-from checks import reconcile
+from checks import differences, reconcile
 from checks.part import Part
 from checks.reconcile import Content
 from target.database import TableFacts, UsageLog, UsageRow
 from target.description import Target
 from target.errors import TargetError
 from target.objects import ObjectFacts, ObjectStore
+from target.record import ObjectRecord
 from target.wait import Seen, eventually
 
 T = TypeVar("T")
@@ -68,6 +69,16 @@ class DataFacts:
     def own(self, log: Log, newest_before: int) -> list[UsageRow]:
         """The rows that this run's own requests wrote."""
         return [row for row in log.rows if row.id > newest_before and row.mark == self.target.mark]
+
+    async def against(self, recorded: tuple[ObjectRecord, ...]) -> list[str]:
+        """A line for each way in which the bucket is not as recorded; objects that an ETag leaves in doubt are read."""
+        compared = differences.objects(recorded, (await self.bucket()).objects)
+        hashes = await self.hashes([item.key for item in compared.doubtful])
+        altered = [item.key for item in compared.doubtful if hashes[item.key] != item.sha256]
+        if not altered:
+            return compared.problems
+        line = f"{len(altered)} of {len(recorded)} objects altered: {differences.named(altered)}"
+        return [*compared.problems, line]
 
     async def hashes(self, keys: list[str]) -> dict[str, str | None]:
         """SHA-256 of objects as they are now, None for one that is gone."""

@@ -31,30 +31,22 @@ async def test_bucket(survey: Survey, decide: Decide, target: Target) -> None:
         "bucket_exists",
         [] if bucket.there else [f"{target.objects.endpoint} has no bucket {target.objects.bucket}"],
         summary=f"{len(bucket.objects)} objects",
-        next=f"create it and {advice.RUNBOOK_OBJECTS}; is it the bucket that the service uses?",
+        next=f"is it the bucket that the service uses? make it again, then {advice.objects(target)}",
     )
 
 
 @pytest.mark.decides("objects_match_record")
 @pytest.mark.needs("objects", "record.objects")
-async def test_objects(survey: Survey, decide: Decide, record: Record) -> None:
+async def test_objects(survey: Survey, decide: Decide, record: Record, target: Target) -> None:
     assert record.objects is not None
     bucket = await survey.data.bucket()
     if missing(bucket, decide, "objects_match_record"):
         return
-    compared = differences.objects(record.objects, bucket.objects)
-    hashes = await survey.data.hashes([item.key for item in compared.doubtful])
-    altered = [item.key for item in compared.doubtful if hashes[item.key] != item.sha256]
-    problems = compared.problems
-    if altered:
-        problems.append(
-            f"{len(altered)} of {len(record.objects)} objects altered: {differences.named(altered)}"
-        )
     decide.require(
         "objects_match_record",
-        problems,
+        await survey.data.against(record.objects),
         summary=f"{len(record.objects)} objects as recorded",
-        next=advice.RUNBOOK_OBJECTS,
+        next=advice.objects(target),
         n=len(record.objects),
     )
 
@@ -127,7 +119,7 @@ async def test_database_takes_writes(survey: Survey, decide: Decide) -> None:
 
 @pytest.mark.decides("rows_have_objects")
 @pytest.mark.needs("database", "objects")
-async def test_rows_have_their_audio(survey: Survey, decide: Decide) -> None:
+async def test_rows_have_their_audio(survey: Survey, decide: Decide, target: Target) -> None:
     bucket = await survey.data.bucket()
     if missing(bucket, decide, "rows_have_objects"):
         return
@@ -140,7 +132,7 @@ async def test_rows_have_their_audio(survey: Survey, decide: Decide) -> None:
         "rows_have_objects",
         problems,
         summary=f"{len(log.rows)} rows{scope}, {len(contents)} recordings read back",
-        next=advice.RUNBOOK_OBJECTS,
+        next=f"{advice.objects(target)}; what is newer than every backup is lost, and named there",
         n=len(log.rows),
     )
 

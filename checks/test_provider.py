@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from checks import advice, chosen, sound
+from checks import advice, sound
 from checks.observation import Decide
 from checks.plugin import not_applicable
 from checks.survey import Survey, Voice
@@ -23,30 +23,26 @@ _MISHEARD = 0.5
 @pytest.mark.decides("all_providers_healthy")
 @pytest.mark.needs("providers", "environment")
 async def test_every_provider_answers(survey: Survey, decide: Decide, target: Target) -> None:
-    used, health, voice = await chosen.in_use(survey), await survey.health_after(), await survey.voice()
-    direct = [each for each in await survey.direct() if each.name in used.names]
-    first = used.names[0]
-    contradictions = await chosen.contradictions(survey)
+    direct, health, voice = await survey.direct(), await survey.health_after(), await survey.voice()
+    first = target.providers[0].name
     problems = [told(each, health, voice if each.name == first else None) for each in direct if not each.ok]
-    apart: dict[str, str] = {}
-    if voice.serves and target.api.headers.skip_providers and len(used.names) > 1:
+    if voice.serves and target.api.headers.skip_providers and len(target.providers) > 1:
         fine = {each.name for each in direct if each.ok}
-        apart = await aside(await survey.fallback(), fine)
+        problems += await aside(await survey.fallback(), fine)
+    refused = [each.name for each in direct if each.refused]
     decide.require(
         "all_providers_healthy",
-        [*contradictions, *problems, *apart.values()],
+        problems,
         summary=f"{', '.join(each.name for each in direct)} asked directly",
-        next=survey.host.command("restart") if contradictions else cure(target, direct, set(apart)),
+        next=cure(target, refused) if refused else advice.RUNBOOK_PROVIDERS,
         n=sum(each.asked for each in direct),
     )
-    decide.note("all_providers_healthy", used.note)
 
 
 @pytest.mark.decides("primary_answers")
 @pytest.mark.needs("providers", "api.headers.provider")
 async def test_the_first_provider_answers(survey: Survey, decide: Decide, target: Target) -> None:
-    voice, used = await survey.voice(), await chosen.in_use(survey)
-    first = used.names[0]
+    voice, first = await survey.voice(), target.providers[0].name
     who = answered(voice)
     if not who:
         decide.unknown("primary_answers", evidence=advice.NOTHING_SERVED, next=advice.SUCCESS_FIRST)
@@ -57,9 +53,8 @@ async def test_the_first_provider_answers(survey: Survey, decide: Decide, target
         n=who.total(),
         evidence=", ".join(f"{name} answered {count}" for name, count in who.most_common())
         + f" of {who.total()}; {first} is first",
-        next=advice.providers(target, [first]),
+        next=f"ask {first} directly: all_providers_healthy says how it answers; {advice.RUNBOOK_PROVIDERS}",
     )
-    decide.note("primary_answers", used.note)
 
 
 @pytest.mark.decides("provider_fallback_working")
@@ -71,15 +66,10 @@ async def test_the_others_stand_in(
         not_applicable(
             request.node, "the target names one provider, so that there is nothing to fall back on"
         )
-    used = await chosen.in_use(survey)
-    if len(used.names) < 2:
-        not_applicable(
-            request.node, f"{used.note}: it is the only one, so that there is nothing to fall back on"
-        )
     if not (await survey.voice()).serves:
         decide.unknown("provider_fallback_working", evidence=advice.NOTHING_SERVED, next=advice.SUCCESS_FIRST)
         return
-    first = used.names[0]
+    first = target.providers[0].name
     without = [fallen for fallen in await survey.fallback() if fallen.wanted is None]
     troubles = [
         f"{fallen.sample.operation} without {first}: {trouble}"
@@ -91,23 +81,21 @@ async def test_the_others_stand_in(
         "provider_fallback_working",
         troubles,
         summary=f"without {first}: {', '.join(sorted(instead))}",
-        next=f"see which providers are enabled; {advice.providers(target)}",
+        next=f"see which providers are enabled; {advice.RUNBOOK_PROVIDERS}",
         n=len(without),
     )
-    decide.note("provider_fallback_working", used.note)
 
 
-async def aside(fallen: list[Fallen], names: set[str]) -> dict[str, str]:
+async def aside(fallen: list[Fallen], names: set[str]) -> list[str]:
     """A line for each of these providers that the service gets no right answer from when no other may answer."""
     found: dict[str, str] = {}
     for each in fallen:
         trouble = await wrong(each) if each.wanted in names else None
         if trouble:
             found.setdefault(each.wanted or "", trouble)
-    return {
-        name: f"{name} answers directly, but not through the service: {trouble}"
-        for name, trouble in found.items()
-    }
+    return [
+        f"{name} answers directly, but not through the service: {trouble}" for name, trouble in found.items()
+    ]
 
 
 def answered(voice: Voice) -> Counter[str]:
@@ -153,13 +141,8 @@ async def wrong(fallen: Fallen) -> str | None:
     return None
 
 
-def cure(target: Target, direct: list[Direct], apart: set[str]) -> str:
-    """The way past the providers that do not answer right, or back to credentials that work where none does."""
-    refused = {each.name for each in direct if each.refused}
+def cure(target: Target, refused: list[str]) -> str:
+    """The way back to credentials that work."""
     keys = ", ".join(provider.key for provider in target.providers if provider.name in refused)
     file = target.environment.file if target.environment else "the environment"
-    mend = f", or put a {keys} that works into {file} and restart" if keys else ""
-    failing = [each.name for each in direct if not each.ok or each.name in apart]
-    if len(failing) == len(direct):
-        return f"{advice.environment(target)}{mend}"
-    return f"{advice.providers(target, failing)}{mend}"
+    return f"{advice.environment(target)}, or put a {keys} that works into {file} and restart"

@@ -94,6 +94,17 @@ def an_old_key(store: Minio) -> str:
     raise FaultError(f"the bucket {BUCKET} holds no speech of the past")
 
 
+def _keys(store: Minio) -> list[str]:
+    return [str(item.object_name) for item in store.list_objects(BUCKET, recursive=True)]
+
+
+def _empty(fault: str, store: Minio) -> None:
+    """Remove every object of the bucket."""
+    failures = list(store.remove_objects(BUCKET, map(DeleteObject, _keys(store))))
+    if failures:
+        raise FaultError(f"{fault}: {len(failures)} objects cannot be removed: {failures[0].message}")
+
+
 class ObjectCorrupt(Fault, frozen=True):
     """An object of the past has other bytes, and as many of them."""
 
@@ -139,20 +150,60 @@ class ObjectMissing(Fault, frozen=True):
         put_back(at.stack.store(), kept_in(at.saved), at.saved)
 
 
+class ObjectTruncated(Fault, frozen=True):
+    """An object of the past ends half-way."""
+
+    def prepare(self, at: Place) -> None:
+        store = at.stack.store()
+        keep(store, [an_old_key(store)], at.saved)
+
+    def inject(self, at: Place) -> None:
+        item = kept_in(at.saved)[0]
+        data = (at.saved / item.file).read_bytes()
+        write(at.stack.store(), item, data[: len(data) // 2])
+
+    def landed(self, at: Place) -> str:
+        item = kept_in(at.saved)[0]
+        size, whole = len(read(at.stack.store(), item.key)), (at.saved / item.file).stat().st_size
+        if size >= whole:
+            raise FaultError(f"{self.name}: {item.key} has its {whole} bytes")
+        return f"{item.key} has {size} bytes of {whole}"
+
+    def heal(self, at: Place) -> None:
+        put_back(at.stack.store(), kept_in(at.saved), at.saved)
+
+
+class BucketEmptied(Fault, frozen=True):
+    """The bucket is there, and nothing is in it any more."""
+
+    def prepare(self, at: Place) -> None:
+        store = at.stack.store()
+        keep(store, _keys(store), at.saved)
+
+    def inject(self, at: Place) -> None:
+        _empty(self.name, at.stack.store())
+
+    def landed(self, at: Place) -> str:
+        # The service goes on writing: what was there is what must be gone.
+        left = {item.key for item in kept_in(at.saved)} & set(_keys(at.stack.store()))
+        if left:
+            raise FaultError(f"{self.name}: {len(left)} objects are still there")
+        return f"none of {len(kept_in(at.saved))} objects is in the bucket {BUCKET}"
+
+    def heal(self, at: Place) -> None:
+        put_back(at.stack.store(), kept_in(at.saved), at.saved)
+
+
 class BucketMissing(Fault, frozen=True):
     """The bucket is gone, with all that was in it."""
 
     def prepare(self, at: Place) -> None:
         store = at.stack.store()
-        keys = [str(item.object_name) for item in store.list_objects(BUCKET, recursive=True)]
-        keep(store, keys, at.saved)
+        keep(store, _keys(store), at.saved)
 
     def inject(self, at: Place) -> None:
         store = at.stack.store()
-        doomed = (DeleteObject(str(item.object_name)) for item in store.list_objects(BUCKET, recursive=True))
-        failures = list(store.remove_objects(BUCKET, doomed))
-        if failures:
-            raise FaultError(f"{self.name}: {len(failures)} objects cannot be removed: {failures[0].message}")
+        _empty(self.name, store)
         store.remove_bucket(BUCKET)
 
     def landed(self, at: Place) -> str:
@@ -206,12 +257,28 @@ FAULTS: tuple[Fault, ...] = (
         says="an object of the past has other bytes, and as many of them",
         part="storage",
         shows=("objects_match_record", "rows_have_objects"),
+        cure="objects",
+    ),
+    ObjectTruncated(
+        name="object-truncated",
+        says="an object of the past ends half-way",
+        part="storage",
+        shows=("objects_match_record", "rows_have_objects"),
+        cure="objects",
+    ),
+    BucketEmptied(
+        name="bucket-emptied",
+        says="nothing is in the bucket any more; the rows are there",
+        part="storage",
+        shows=("objects_match_record", "rows_have_objects"),
+        cure="objects",
     ),
     ObjectMissing(
         name="object-missing",
         says="an object of the past is gone; its row is there",
         part="storage",
         shows=("objects_match_record", "rows_have_objects"),
+        cure="objects",
     ),
     StorageDown(
         name="storage-down",

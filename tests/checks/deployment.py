@@ -52,7 +52,11 @@ TARGET = Target(
     code=Code("/srv"),
     virtualenv=Virtualenv("/srv/venv"),
     objects=Objects(
-        endpoint="127.0.0.1:9", access_key="key", secret_key="storage-secret-key", bucket="voice"
+        endpoint="127.0.0.1:9",
+        access_key="key",
+        secret_key="storage-secret-key",
+        bucket="voice",
+        backup_bucket="voice-backup",
     ),
     database=Database(url=ENVIRONMENT["DATABASE_URL"], mark_column="client"),
     providers=(
@@ -119,7 +123,6 @@ class Deployment:
         self.environment_changed = STARTED - 100
         self.code = {"app/main.py": "aa", "app/api.py": "bb"}
         self.code_changed = STARTED - 200
-        self.choice = ""
         self.packages = {"fastapi": "0.115.0", "openai": "1.50.0"}
         self.python = "3.11.9"
         self.image = "sha256:0123456789abcdef"

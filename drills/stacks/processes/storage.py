@@ -76,7 +76,7 @@ def _seaweedfs(layout: Layout, ports: Ports, secrets: Secrets) -> list[str]:
         *("-logtostderr=true", "server", "-dir=data", f"-ip={LOOPBACK}", f"-ip.bind={LOOPBACK}"),
         *(f"-master.port={ports.master}", f"-master.port.grpc={ports.master_grpc}", "-master.peers=none"),
         *("-master.telemetry=false", "-master.volumeSizeLimitMB=64"),
-        *(f"-volume.port={ports.volume}", f"-volume.port.grpc={ports.volume_grpc}", "-volume.max=50"),
+        *(f"-volume.port={ports.volume}", f"-volume.port.grpc={ports.volume_grpc}", "-volume.max=200"),
         *(f"-filer.port={ports.filer}", f"-filer.port.grpc={ports.filer_grpc}"),
         "-filer.localSocket=filer.sock",
         *("-s3", f"-s3.port={ports.s3}", f"-s3.port.grpc={ports.s3_grpc}", f"-s3.config={configuration}"),

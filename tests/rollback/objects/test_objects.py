@@ -2,8 +2,11 @@
 
 import io
 import json
+import os
 import re
 import secrets
+import signal
+import threading
 
 import pytest
 import urllib3
@@ -434,3 +437,63 @@ def test_every_line(bucket, survives_kills):
         assert bucket.contents(bucket.live) == broken
 
     survives_kills(bucket, ["objects"], reset=reset, is_new=is_new, is_old=is_old)
+
+
+def dies_in_copy(number, *, after):
+    """Makes what a child process calls to be killed before or after its n-th copy of an object."""
+
+    def patch():
+        from target.object_writing import WritableStore
+
+        real = WritableStore.copy_from
+        count = 0
+        lock = threading.Lock()
+
+        def copy_then_die(self, source, item, key):
+            nonlocal count
+            with lock:
+                count += 1
+                if count == number and not after:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                real(self, source, item, key)
+                if count == number:
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+        WritableStore.copy_from = copy_then_die
+
+    return patch
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("number", [1, 2, 3, 4])
+def test_killed_between_objects(bucket, number, after):
+    """Two copies set aside and three restored: wherever it dies, the next run goes on, and undoing goes all the way."""
+    before = bucket.contents(bucket.live)
+    assert os.WIFSIGNALED(bucket.run_and_kill(dies_in_copy(number, after=after), "objects"))
+    code, out = bucket.run("objects")
+    assert code == 0, out
+    assert bucket.contents(bucket.live) == GOOD | {NEWER: b"newer"}
+    assert os.WIFSIGNALED(bucket.run_and_kill(dies_in_copy(1, after=after), "objects", "--undo"))
+    assert bucket.run("objects", "--resume")[0] == 0
+    assert bucket.contents(bucket.live) == before
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_killed_between_objects_that_have_versions(versioned, number):
+    before = versioned.versions(versioned.live)
+    assert os.WIFSIGNALED(versioned.run_and_kill(dies_in_copy(number, after=True), "objects"))
+    assert versioned.run("objects", "--undo")[0] == 0
+    assert versioned.versions(versioned.live) == before
+    assert os.WIFSIGNALED(versioned.run_and_kill(dies_in_copy(number, after=True), "objects"))
+    assert versioned.run("objects")[0] == 0
+    assert versioned.contents(versioned.live) == GOOD | {NEWER: b"newer"}
+    assert versioned.run("objects", "--undo")[0] == 0
+    assert versioned.versions(versioned.live) == before
+
+
+def test_the_usage_log_cannot_be_asked(bucket):
+    bucket.write_target(database={"url": "postgresql://voice@127.0.0.1:1/voice"})
+    code, out = bucket.run("objects")
+    assert code == 0, out
+    assert "the usage log cannot be asked" in flat(out)
+    assert bucket.contents(bucket.live) == GOOD | {NEWER: b"newer"}
