@@ -6,7 +6,6 @@ from target.description import Target
 
 RUNBOOK_FILES = "restore the package folder from its backup (runbook, Level 2: File-level Rollback)"
 RUNBOOK_CONTAINERS = "go back to the previous image (runbook, Level 3: Container-based Rollback)"
-RUNBOOK_DATABASE = "restore the rows from their backup (runbook, Data Recovery: Database Recovery)"
 RUNBOOK_PROVIDERS = "raise a stable provider (runbook, Level 1: Provider Configuration Rollback)"
 
 NOTHING_TO_ROLL_BACK = "look at what stands before the service and at its log: there is nothing to go back to"
@@ -74,6 +73,14 @@ def objects(target: Target) -> str:
 
 
 def database(target: Target) -> str:
-    """Data recovery: rows from a dump."""
-    del target
-    return RUNBOOK_DATABASE
+    """Data recovery: what is wrong with the usage log mended from a dump, where the target says how."""
+    lacking = [key for key in ("admin_url", "dumps") if getattr(target.database, key, None) is None]
+    if lacking:
+        keys = " and ".join(f"database.{key}" for key in lacking)
+        return f"name {keys} in the target, then python -m rollback database"
+    return command(target, "rollback database")
+
+
+def rows(target: Target) -> str:
+    """Data recovery of rows that are missing: what no dump has cannot come back."""
+    return f"{database(target)}; rows newer than every dump are lost"

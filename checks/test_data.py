@@ -53,40 +53,42 @@ async def test_objects(survey: Survey, decide: Decide, record: Record, target: T
 
 @pytest.mark.decides("table_matches_record")
 @pytest.mark.needs("database", "record.database")
-async def test_table(survey: Survey, decide: Decide, record: Record) -> None:
+async def test_table(survey: Survey, decide: Decide, record: Record, target: Target) -> None:
     assert record.database is not None
     facts = await survey.data.table()
     decide.require(
         "table_matches_record",
         differences.table(record.database, facts),
         summary=f"revision {facts.revision}",
-        next="bring the database to the revision of the recorded version (alembic), after a backup",
+        next=advice.database(target)
+        if facts.revision == record.database.revision
+        else "bring the database to the revision of the recorded version (alembic), after a backup",
     )
 
 
 @pytest.mark.decides("rows_match_record")
 @pytest.mark.needs("database", "record.database")
-async def test_rows(survey: Survey, decide: Decide, record: Record) -> None:
+async def test_rows(survey: Survey, decide: Decide, record: Record, target: Target) -> None:
     assert record.database is not None
     days = record.database.rows_per_day
     decide.require(
         "rows_match_record",
         differences.rows(record.database, await survey.data.table()),
         summary=f"{sum(days.values())} rows of {len(days)} days",
-        next=advice.RUNBOOK_DATABASE,
+        next=advice.database(target),
         n=len(days),
     )
 
 
 @pytest.mark.decides("no_duplicate_rows", "sequence_ahead")
 @pytest.mark.needs("database")
-async def test_table_is_sound(survey: Survey, decide: Decide) -> None:
+async def test_table_is_sound(survey: Survey, decide: Decide, target: Target) -> None:
     facts = await survey.data.table()
     decide.require(
         "no_duplicate_rows",
         [f"{facts.duplicates} rows repeat a request that has its row"] if facts.duplicates else [],
         summary="no duplicates",
-        next="a restore was run twice: keep the oldest row of each request_id",
+        next=f"a restore was run twice: {advice.database(target)}",
     )
     if facts.sequence_next is None:
         decide.unknown(
@@ -102,7 +104,7 @@ async def test_table_is_sound(survey: Survey, decide: Decide) -> None:
         if behind
         else [],
         summary="",
-        next="SELECT setval(pg_get_serial_sequence('voice_usage_logs', 'id'), (SELECT max(id) FROM voice_usage_logs))",
+        next=advice.database(target),
     )
 
 
@@ -139,7 +141,9 @@ async def test_rows_have_their_audio(survey: Survey, decide: Decide, target: Tar
 
 @pytest.mark.decides("objects_have_rows")
 @pytest.mark.needs("database", "objects")
-async def test_audio_has_its_row(survey: Survey, decide: Decide, surroundings: Surroundings) -> None:
+async def test_audio_has_its_row(
+    survey: Survey, decide: Decide, surroundings: Surroundings, target: Target
+) -> None:
     bucket = await survey.data.bucket()
     if missing(bucket, decide, "objects_have_rows"):
         return
@@ -150,7 +154,7 @@ async def test_audio_has_its_row(survey: Survey, decide: Decide, surroundings: S
         "objects_have_rows",
         [f"{len(orphans)} recordings without a row, for example {orphans[0].key}"] if orphans else [],
         summary="",
-        next=advice.RUNBOOK_DATABASE,
+        next=advice.database(target),
         n=len(bucket.objects),
     )
 

@@ -91,6 +91,12 @@ OFFERS: dict[str, Offer] = {
             (Option("to", "this backup instead of the newest, by its name, such as 2025-08-02", "BACKUP"),),
         ),
         Offer(
+            "database",
+            0,
+            "data recovery: bring back rows of the usage log from a dump, mend doubled rows, sequence, indexes",
+            (Option("to", "this dump (path or name), or that of this date", "DUMP|DATE"),),
+        ),
+        Offer(
             "set",
             3,
             "Level 1 to 3: several of these as one, to one record: code, packages, environment, image",

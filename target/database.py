@@ -178,6 +178,16 @@ class UsageLog:
             ).fetchone()
         return row == (True,)
 
+    def whereabouts(self) -> tuple[str, str | None]:
+        """The database's name and its cluster's system identifier, None where that may not be read."""
+        with self._server.reading() as connection:
+            row = connection.execute(
+                "SELECT current_database(), has_function_privilege('pg_catalog.pg_control_system()', 'EXECUTE')"
+            ).fetchone()
+            assert row is not None
+            found = connection.execute("SELECT " + _SYSTEM).fetchone() if row[1] else None
+        return row[0], found[0] if found else None
+
     def missing_columns(self) -> tuple[str, ...]:
         """The columns that reconciling uses and that this table does not have. Raises DatabaseError."""
         with self._server.reading() as connection:

@@ -162,13 +162,24 @@ class Objects(Section, frozen=True):
 
 
 class Database(Section, frozen=True):
-    """`url` is a libpq URL. `mark_column` holds what `api.headers.mark` carried, where the table has such a column."""
+    """`url` is a libpq URL. `mark_column` holds what `api.headers.mark` carried, where the table has such a column.
 
-    hidden: ClassVar[frozenset[str]] = frozenset({"url"})
+    `admin_url` leads to the same database by a role that may restore it, both from here and from the host; `dumps` is
+    the path of the dumps there, its last part with `strftime` codes, and `tools` the folder of pg_dump, pg_restore and
+    psql there (None: PATH). `downgrade` and `upgrade` are commands that take the schema to `{revision}`, run in
+    `code.checkout`.
+    """
+
+    hidden: ClassVar[frozenset[str]] = frozenset({"url", "admin_url"})
 
     url: str
     table: str = "voice_usage_logs"
     mark_column: str | None = None
+    admin_url: str | None = None
+    dumps: str | None = None
+    tools: str | None = None
+    downgrade: str | None = None
+    upgrade: str | None = None
 
 
 class Provider(Section, frozen=True):

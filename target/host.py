@@ -82,9 +82,10 @@ class Host:
             )
         return _ran(done)
 
-    def shell(self, script: str, *args: str, timeout_s: float = 30.0) -> Ran:
-        """Run a POSIX shell script with positional parameters `$1`…; otherwise as `run`."""
-        return _ran(self._connection.carry_out(["sh", "-c", script, "sh", *args], timeout_s=timeout_s))
+    def shell(self, script: str, *args: str, timeout_s: float = 30.0, stdin: bytes = b"") -> Ran:
+        """Run a POSIX shell script with positional parameters `$1`… and `stdin`; otherwise as `run`."""
+        words = ["sh", "-c", script, "sh", *args]
+        return _ran(self._connection.carry_out(words, timeout_s=timeout_s, stdin=stdin))
 
     def must(self, argv: Sequence[str], *, timeout_s: float = 30.0, cwd: str | None = None) -> str:
         """Run a command that has to succeed; its stdout. Raises HostError: command, host, status and last lines."""

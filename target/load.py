@@ -74,8 +74,8 @@ def secrets(target: Target) -> set[str]:
     if target.objects is not None:
         for part in (target.objects, target.objects.write, target.objects.backup):
             found |= {part.access_key, part.secret_key} if part is not None else set()
-    if target.database is not None:
-        parts = urlsplit(target.database.url)
+    for url in (target.database.url, target.database.admin_url or "") if target.database else ():
+        parts = urlsplit(url)
         quoted = [parts.password or "", *parse_qs(parts.query).get("password", [])]
         found |= {*quoted, *map(unquote, quoted)}
     if target.secrets_file is not None:

@@ -5,13 +5,14 @@ import os
 import socket
 import threading
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, LiteralString
 
 from target.errors import DatabaseError
 from target.redact import Redactor
 
 if TYPE_CHECKING:
     import psycopg
+    from psycopg import sql
 
 APPLICATION = "voice-v2-rollback"
 
@@ -42,11 +43,18 @@ _REFUSALS = (
 
 
 class Postgres:
-    """A lazily opened connection, used by one thread at a time. Failures are `DatabaseError` without a password."""
+    """A lazily opened connection, used by one thread at a time. Failures are `DatabaseError` without a password.
 
-    def __init__(self, url: str, timeout_s: float) -> None:
+    `key` is where the target file has the URL; `application` is what the server shows of the session.
+    """
+
+    def __init__(
+        self, url: str, timeout_s: float, *, key: str = "database.url", application: str = APPLICATION
+    ) -> None:
         self._url = url
-        self._timeout_s = timeout_s
+        self._timeout_s = self._lock_s = timeout_s
+        self._key = key
+        self._application = application
         self._lock = threading.Lock()
         self._connection: psycopg.Connection[tuple[Any, ...]] | None = None
         self._redactor = Redactor([url])
@@ -63,7 +71,7 @@ class Postgres:
                 parts = conninfo.conninfo_to_dict(self._url)
             except psycopg.Error:  # its text quotes the URL
                 raise DatabaseError(
-                    "`database.url` is not a PostgreSQL URL: write postgresql://USER:${PASSWORD}@HOST:PORT/DATABASE"
+                    f"`{self._key}` is not a PostgreSQL URL: write postgresql://USER:${{PASSWORD}}@HOST:PORT/DATABASE"
                 ) from None
             self._redactor.add(str(parts[name]) for name in ("password", "sslpassword") if parts.get(name))
             user = parts.get("user") or "the default user"
@@ -76,10 +84,35 @@ class Postgres:
     @contextlib.contextmanager
     def reading(self) -> Iterator["psycopg.Connection[tuple[Any, ...]]"]:
         """A read-only repeatable-read transaction with the clock in UTC, bounded here and on the server."""
+        with self._within("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", self._timeout_s) as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def writing(self, *, lock_s: float) -> Iterator["psycopg.Connection[tuple[Any, ...]]"]:
+        """A transaction that is committed at the end of the block, and waits at most `lock_s` for each lock."""
+        with self._within("BEGIN ISOLATION LEVEL READ COMMITTED", lock_s) as connection:
+            yield connection
+
+    def outside(self, statement: "sql.Composed") -> None:
+        """Carry out what may be in no transaction (CREATE DATABASE)."""
         import psycopg
 
         with self._lock:
-            connection = self._begin()
+            connection = self._connection or self._connect()
+            try:
+                with self._bounded(connection):
+                    connection.execute(statement)
+            except psycopg.Error as error:
+                self._drop()
+                raise self._failed(error) from None
+
+    @contextlib.contextmanager
+    def _within(self, begin: LiteralString, lock_s: float) -> Iterator["psycopg.Connection[tuple[Any, ...]]"]:
+        import psycopg
+
+        with self._lock:
+            self._lock_s = lock_s
+            connection = self._begin(begin, lock_s)
             try:
                 with self._bounded(connection):
                     yield connection
@@ -96,24 +129,23 @@ class Postgres:
         with self._lock:
             self._drop()
 
-    def _begin(self) -> "psycopg.Connection[tuple[Any, ...]]":
+    def _begin(self, begin: LiteralString, lock_s: float) -> "psycopg.Connection[tuple[Any, ...]]":
         import psycopg
         from psycopg import sql
 
-        milliseconds = int(self._timeout_s * 1000)
-        begin = sql.SQL(
-            "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = {limit}; "
-            "SET LOCAL lock_timeout = {limit}; SET LOCAL timezone = 'UTC'"
-        ).format(limit=milliseconds)
+        settings = sql.SQL(
+            begin + "; SET LOCAL statement_timeout = {limit}; SET LOCAL lock_timeout = {lock}; "
+            "SET LOCAL timezone = 'UTC'"
+        ).format(limit=int(self._timeout_s * 1000), lock=int(lock_s * 1000))
         kept = self._connection is not None
         connection = self._connection or self._connect()
         try:
             with self._bounded(connection):
-                connection.execute(begin)
+                connection.execute(settings)
         except psycopg.Error as error:
             self._drop()
             if kept:  # the server may have been restarted since: a new connection decides
-                return self._begin()
+                return self._begin(begin, lock_s)
             raise self._failed(error) from None
         return connection
 
@@ -127,7 +159,7 @@ class Postgres:
                 autocommit=True,
                 prepare_threshold=None,
                 connect_timeout=max(2, round(self._timeout_s)),
-                application_name=APPLICATION,
+                application_name=self._application,
             )
         except psycopg.errors.ConnectionTimeout:
             raise DatabaseError(
@@ -137,7 +169,8 @@ class Postgres:
             told = str(error).lower()
             for sign, meaning, mend in _REFUSALS:
                 if sign in told:
-                    raise DatabaseError(f"{where} {meaning}: {mend}") from None
+                    then = mend.replace("database.url", self._key)
+                    raise DatabaseError(f"{where} {meaning}: {then}") from None
             raise DatabaseError(f"{where} cannot be connected to: {self._first_line(error)}") from None
         return self._connection
 
@@ -164,12 +197,17 @@ class Postgres:
 
         where = self.where
         if isinstance(error, psycopg.errors.QueryCanceled | psycopg.errors.LockNotAvailable):
+            limit = self._lock_s if isinstance(error, psycopg.errors.LockNotAvailable) else self._timeout_s
             return DatabaseError(
-                f"{where} did not finish within {self._timeout_s:g} s: is it overloaded, is the table locked? "
+                f"{where} did not finish within {limit:g} s: is it overloaded, is the table locked? "
                 "The view pg_stat_activity shows what runs"
             )
         if isinstance(error, psycopg.errors.InsufficientPrivilege):
             return DatabaseError(f"{where}: {self._first_line(error)}; grant SELECT on it to this user")
+        if isinstance(error, psycopg.errors.DiskFull):
+            return DatabaseError(
+                f"{where} has no room left ({self._first_line(error)}): free some on the server"
+            )
         if error.sqlstate is None or isinstance(error, psycopg.OperationalError):
             return DatabaseError(
                 f"{where} stopped answering ({self._first_line(error)}): look at its log, then run this again"

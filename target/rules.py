@@ -15,6 +15,7 @@ from target.errors import TargetError
 from target.host import check_url
 from target.variables import is_variable
 
+_DATABASE_URLS = ("database.url", "database.admin_url")
 _SECRET_KEYS = (
     "api.token",
     *(f"objects.{part}{key}" for part in ("", "write.", "backup.") for key in ("access_key", "secret_key")),
@@ -34,6 +35,8 @@ _HOST_PATHS = (
     ("code.wheelhouse", "wheelhouse"),
     ("virtualenv.path", "venv"),
     ("virtualenv.backup", "venv_backup"),
+    ("database.dumps", "backup/voice_usage_logs_%Y%m%d.dump"),
+    ("database.tools", "postgresql/bin"),
 )
 _DATED_FOLDER = re.compile(r"(?=.*%Y)(?=.*%m)(?=.*%d)(?!\.)(?:[A-Za-z0-9._/-]|%[YmdHMS])+/")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -48,14 +51,16 @@ def no_literal_secrets(document: Document, from_environment: frozenset[str]) -> 
             raise document.fault(
                 key, f"a secret is written here; write ${{{_variable(key)}}} and export that"
             )
-    key = "database.url"
-    url = _value(document.data, key)
-    if not isinstance(url, str) or key in from_environment:
-        return
-    for pattern in _PASSWORDS:
-        found = pattern.search(url)
-        if found and found["it"] and not is_variable(found["it"]):
-            raise document.fault(key, "a password is written here; write ${DATABASE_PASSWORD} in its place")
+    for key in _DATABASE_URLS:
+        url = _value(document.data, key)
+        if not isinstance(url, str) or key in from_environment:
+            continue
+        for pattern in _PASSWORDS:
+            found = pattern.search(url)
+            if found and found["it"] and not is_variable(found["it"]):
+                raise document.fault(
+                    key, "a password is written here; write ${DATABASE_PASSWORD} in its place"
+                )
 
 
 def apply(document: Document, target: Target) -> Target:
@@ -166,16 +171,35 @@ def _service(document: Document, target: Target) -> None:
 def _database(document: Document, target: Target) -> None:
     if target.database is None:
         return
+    for key in _DATABASE_URLS:
+        url = _value(target, key)
+        if url is not None and not _is_database_url(url):
+            raise document.fault(
+                key,
+                "must be postgresql://USER:${PASSWORD}@HOST:PORT/NAME; percent-encode @ / : ? # in the password",
+            )
+    dumps = target.database.dumps
+    if dumps is not None and ("%" in dumps.rpartition("/")[0] or "%" not in dumps.rpartition("/")[2]):
+        raise document.fault(
+            "database.dumps", "must have its date in its last part; write e.g. /backup/logs_%Y%m%d.dump"
+        )
+    ways = {name: getattr(target.database, name) for name in ("downgrade", "upgrade")}
+    for name, command in ways.items():
+        if command is not None and "{revision}" not in command:
+            raise document.fault(
+                f"database.{name}", f"must hold {{revision}}; write e.g. alembic {name} {{revision}}"
+            )
+        if command is None and any(ways.values()):
+            raise document.fault(f"database.{name}", "is needed beside the other way, to come back")
+
+
+def _is_database_url(url: str) -> bool:
     try:
-        parts = urlsplit(target.database.url)
+        parts = urlsplit(url)
         good = parts.scheme in {"postgresql", "postgres"} and (parts.port is None or parts.port > 0)
     except ValueError:
-        good = False
-    if not good or target.database.url.count("@") > 1 or re.search(r"\s", target.database.url):
-        raise document.fault(
-            "database.url",
-            "must be postgresql://USER:${PASSWORD}@HOST:PORT/NAME; percent-encode @ / : ? # in the password",
-        )
+        return False
+    return good and url.count("@") <= 1 and not re.search(r"\s", url)
 
 
 def _providers(document: Document, target: Target) -> None:

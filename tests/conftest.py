@@ -2,12 +2,15 @@
 
 import signal
 from collections.abc import Generator, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from target.description import Objects
+from target.description import Database, Objects
 from tests import coverage
+
+if TYPE_CHECKING:
+    from tests.postgres_server import PostgresServer
 
 
 def pytest_configure() -> None:
@@ -40,3 +43,20 @@ def s3() -> Iterator[Objects]:
 
     with s3_server() as objects:
         yield objects
+
+
+@pytest.fixture(scope="session")
+def postgres() -> "Iterator[PostgresServer]":
+    """A PostgreSQL server; its tables are made per test by `database`."""
+    from tests.postgres_server import running_postgres
+
+    with running_postgres() as server:
+        yield server
+
+
+@pytest.fixture
+def database(postgres: "PostgresServer") -> Database:
+    """A database of its own with the reference service's table, empty; it goes with the server."""
+    from tests.postgres_server import new_database
+
+    return Database(url=new_database(postgres))

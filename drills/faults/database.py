@@ -1,4 +1,4 @@
-"""Faults of the database: rows that are gone, a server that is."""
+"""Faults of the database: rows that are gone or there twice, a sequence, a table, a server."""
 
 from drills.faults.fault import Fault, FaultError, Place
 from drills.stacks.processes import postgres
@@ -6,6 +6,11 @@ from drills.stacks.processes.layout import write_private
 from target.wait import Seen, eventually
 
 _READY_S = 30.0
+_UNIQUE = "voice_usage_logs_request_id_key"
+_COLUMNS = (
+    "created_at, request_id, operation, provider, language, status, duration_ms, audio_key, audio_sha256, audio_bytes, "
+    "characters, client, error"
+)
 _DAY = "(created_at AT TIME ZONE 'UTC')::date = (SELECT (now() AT TIME ZONE 'UTC')::date - 2)"
 
 
@@ -51,6 +56,86 @@ class RowsMissing(Fault, frozen=True):
         return int(row[0]) if row else 0
 
 
+class RowsDoubled(Fault, frozen=True):
+    """A restore was run twice: the rows of a day are there twice, and what forbids that is gone."""
+
+    def inject(self, at: Place) -> None:
+        with at.stack.database() as connection:
+            connection.execute(f"ALTER TABLE voice_usage_logs DROP CONSTRAINT IF EXISTS {_UNIQUE}")
+            connection.execute(
+                f"INSERT INTO voice_usage_logs ({_COLUMNS}) SELECT {_COLUMNS} FROM voice_usage_logs WHERE {_DAY}"  # noqa: S608  (constants)
+            )
+
+    def landed(self, at: Place) -> str:
+        with at.stack.database() as connection:
+            row = connection.execute(
+                "SELECT count(*) - count(DISTINCT request_id) FROM voice_usage_logs"
+            ).fetchone()
+        if not row or not row[0]:
+            raise FaultError(f"{self.name}: every request has one row")
+        return f"{row[0]} rows repeat a request that has its row"
+
+    def heal(self, at: Place) -> None:
+        with at.stack.database() as connection:
+            connection.execute(
+                "DELETE FROM voice_usage_logs a USING voice_usage_logs b "
+                "WHERE a.request_id = b.request_id AND a.id > b.id"
+            )
+            connection.execute(f"ALTER TABLE voice_usage_logs DROP CONSTRAINT IF EXISTS {_UNIQUE}")
+            connection.execute(f"ALTER TABLE voice_usage_logs ADD CONSTRAINT {_UNIQUE} UNIQUE (request_id)")
+
+
+class SequenceBehind(Fault, frozen=True):
+    """The id's sequence starts anew, as after a restore that forgot it: inserts fail."""
+
+    def inject(self, at: Place) -> None:
+        self._set(at, "1, false")
+
+    def landed(self, at: Place) -> str:
+        with at.stack.database() as connection:
+            row = connection.execute(
+                "SELECT last_value, (SELECT max(id) FROM voice_usage_logs) FROM voice_usage_logs_id_seq"
+            ).fetchone()
+        if not row or row[0] >= row[1]:
+            raise FaultError(f"{self.name}: the sequence is past every row")
+        return f"the sequence is at {row[0]}, and row {row[1]} is there"
+
+    def heal(self, at: Place) -> None:
+        self._set(at, "(SELECT max(id) FROM voice_usage_logs)")
+
+    @staticmethod
+    def _set(at: Place, value: str) -> None:
+        with at.stack.database() as connection:
+            connection.execute(f"SELECT setval('voice_usage_logs_id_seq', {value})".encode())
+
+
+class TableMissing(Fault, frozen=True):
+    """The table is not there, with its indexes and its sequence."""
+
+    def inject(self, at: Place) -> None:
+        with at.stack.database() as connection:
+            connection.execute("CREATE SCHEMA IF NOT EXISTS lost")
+            connection.execute("ALTER TABLE voice_usage_logs SET SCHEMA lost")
+
+    def landed(self, at: Place) -> str:
+        if self._there(at, "public"):
+            raise FaultError(f"{self.name}: the table is there")
+        return "voice_usage_logs is missing"
+
+    def heal(self, at: Place) -> None:
+        cured = self._there(at, "public")
+        with at.stack.database() as connection:
+            if not cured and self._there(at, "lost"):
+                connection.execute("ALTER TABLE lost.voice_usage_logs SET SCHEMA public")
+            connection.execute("DROP SCHEMA IF EXISTS lost CASCADE")
+
+    @staticmethod
+    def _there(at: Place, schema: str) -> bool:
+        with at.stack.database() as connection:
+            row = connection.execute("SELECT to_regclass(%s)", (f"{schema}.voice_usage_logs",)).fetchone()
+        return bool(row and row[0])
+
+
 class DatabaseDown(Fault, frozen=True):
     """PostgreSQL does not run."""
 
@@ -82,6 +167,28 @@ FAULTS: tuple[Fault, ...] = (
         says="the rows of the day before yesterday are gone from voice_usage_logs",
         part="database",
         shows=("rows_match_record", "objects_have_rows"),
+        cure="database",
+    ),
+    RowsDoubled(
+        name="rows-doubled",
+        says="the rows of the day before yesterday are in voice_usage_logs twice",
+        part="database",
+        shows=("table_matches_record", "rows_match_record", "no_duplicate_rows"),
+        cure="database",
+    ),
+    SequenceBehind(
+        name="sequence-behind",
+        says="the sequence of voice_usage_logs gives ids that are taken",
+        part="database",
+        shows=("sequence_ahead", "writes_recorded"),
+        cure="database",
+    ),
+    TableMissing(
+        name="table-missing",
+        says="the table voice_usage_logs is missing",
+        part="database",
+        shows=("components_healthy", "service_ready"),
+        cure="database",
     ),
     DatabaseDown(
         name="database-down",

@@ -170,7 +170,7 @@ def another_answers(d: Any) -> None:
         (several, 3, {"environment_conflict"}, 2, "python -m rollback set"),
         (another_image, 1, {"api_failures"}, 3, "Container-based"),
         (broken_virtualenv, 1, {"api_failures"}, 3, "virtualenv"),
-        (rows, 1, {"data_loss"}, 0, "Database Recovery"),
+        (rows, 1, {"data_loss"}, 0, "python -m rollback database"),
         (rows_and_objects, 1, {"data_loss"}, 0, "rollback objects"),
         (altered, 1, {"data_loss"}, 0, "python -m rollback objects"),
         (database_down, 3, {"storage_connectivity_lost"}, None, "bring that back"),

@@ -23,6 +23,7 @@ SECRETS = {
     "BACKUP_ACCESS_KEY": "access-canary-8",
     "BACKUP_SECRET_KEY": "secret-canary-9",
     "DATABASE_PASSWORD": "pa%40ss-canary-4",
+    "DATABASE_ADMIN_PASSWORD": "admin-canary-5",
 }
 
 

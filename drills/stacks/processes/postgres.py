@@ -17,7 +17,7 @@ from drills.stacks.processes.supervision import Program, base_environment
 
 DATABASE = "voice"
 ROLE = "voice"
-_ADMIN = "postgres"
+ADMIN = "postgres"
 _INITDB_S = 60.0
 # PostgreSQL refuses to run as root; this account has nothing of its own anywhere.
 _ACCOUNT = "nobody"
@@ -47,7 +47,7 @@ def initialise(commands: Commands, layout: Layout, ports: Ports, secrets: Secret
         entry = pwd.getpwnam(user)
         os.chown(layout.postgres, entry.pw_uid, entry.pw_gid)
         os.chown(password_file, entry.pw_uid, entry.pw_gid)
-    command = [str(binaries() / "initdb"), "-D", str(layout.postgres), "-U", _ADMIN]
+    command = [str(binaries() / "initdb"), "-D", str(layout.postgres), "-U", ADMIN]
     command += ["--auth=scram-sha-256", f"--pwfile={password_file}", "--no-sync", "--no-instructions"]
     command += ["--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
     for name, value in _settings(ports).items():
@@ -103,7 +103,7 @@ def url(ports: Ports, password: str, database: str = DATABASE, role: str = ROLE)
 def answers(ports: Ports, secrets: Secrets) -> str | None:
     """None when the server takes connections, else why not."""
     try:
-        psycopg.connect(url(ports, secrets.database_password, _ADMIN, _ADMIN), connect_timeout=2).close()
+        psycopg.connect(url(ports, secrets.database_password, ADMIN, ADMIN), connect_timeout=2).close()
     except psycopg.OperationalError as error:
         return str(error).strip().splitlines()[-1]
     return None
@@ -111,7 +111,7 @@ def answers(ports: Ports, secrets: Secrets) -> str | None:
 
 def create_database(ports: Ports, secrets: Secrets) -> None:
     """Make the service's role and database."""
-    admin = url(ports, secrets.database_password, _ADMIN, _ADMIN)
+    admin = url(ports, secrets.database_password, ADMIN, ADMIN)
     with psycopg.connect(admin, connect_timeout=5, autocommit=True) as connection:
         password = psycopg.sql.Literal(secrets.database_password)
         connection.execute(psycopg.sql.SQL("CREATE ROLE voice LOGIN PASSWORD {}").format(password))

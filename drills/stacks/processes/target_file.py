@@ -47,7 +47,13 @@ def write(layout: Layout, ports: Ports, secrets: Secrets, supervisorctl: str) ->
             "bucket": BUCKET,
             "backup_bucket": BACKUP_BUCKET,
         },
-        "database": {"url": "${DRILL_DATABASE_URL}", "mark_column": "client"},
+        "database": {
+            "url": "${DRILL_DATABASE_URL}",
+            "mark_column": "client",
+            "admin_url": "${DRILL_DATABASE_ADMIN_URL}",
+            "dumps": str(layout.backups / "voice_usage_logs_%Y%m%dT%H%M%SZ.dump"),
+            "tools": str(postgres.binaries()),
+        },
         "providers": [
             {
                 "name": name,
@@ -65,6 +71,7 @@ def write(layout: Layout, ports: Ports, secrets: Secrets, supervisorctl: str) ->
         "DRILL_S3_ACCESS_KEY": secrets.s3_access_key,
         "DRILL_S3_SECRET_KEY": secrets.s3_secret_key,
         "DRILL_DATABASE_URL": postgres.url(ports, secrets.database_password),
+        "DRILL_DATABASE_ADMIN_URL": postgres.url(ports, secrets.database_password, role=postgres.ADMIN),
     }
     write_private(layout.target_secrets, "".join(f"{name}={value}\n" for name, value in values.items()))
     head = "# The embedded stack in this folder; made with it, and as short-lived.\n"
