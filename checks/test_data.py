@@ -75,7 +75,7 @@ async def test_rows(survey: Survey, decide: Decide, record: Record, target: Targ
         "rows_match_record",
         differences.rows(record.database, await survey.data.table()),
         summary=f"{sum(days.values())} rows of {len(days)} days",
-        next=advice.database(target),
+        next=advice.rows(target),
         n=len(days),
     )
 
@@ -154,7 +154,7 @@ async def test_audio_has_its_row(
         "objects_have_rows",
         [f"{len(orphans)} recordings without a row, for example {orphans[0].key}"] if orphans else [],
         summary="",
-        next=advice.database(target),
+        next=advice.rows(target),
         n=len(bucket.objects),
     )
 

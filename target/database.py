@@ -178,6 +178,23 @@ class UsageLog:
             ).fetchone()
         return row == (True,)
 
+    def revision(self) -> str | None:
+        """The schema's revision alone, also where the table is missing; None where there are no migrations."""
+        from psycopg import sql
+
+        schema = self._table().as_string().rpartition(".")[0] or "public"
+        with self._server.reading() as connection:
+            row = connection.execute(
+                "SELECT n.nspname, r.relname FROM pg_class r JOIN pg_namespace n ON n.oid = r.relnamespace "
+                "WHERE r.oid = coalesce(to_regclass(%s), to_regclass('alembic_version'))",
+                (f"{schema}.alembic_version",),
+            ).fetchone()
+            if row is None:
+                return None
+            query = sql.SQL("SELECT " + _REVISION).format(revisions=sql.Identifier(*row))
+            found = connection.execute(query).fetchone()
+        return found[0] if found else None
+
     def whereabouts(self) -> tuple[str, str | None]:
         """The database's name and its cluster's system identifier, None where that may not be read."""
         with self._server.reading() as connection:

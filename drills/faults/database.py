@@ -180,7 +180,7 @@ FAULTS: tuple[Fault, ...] = (
         name="sequence-behind",
         says="the sequence of voice_usage_logs gives ids that are taken",
         part="database",
-        shows=("sequence_ahead", "writes_recorded"),
+        shows=("tts_success_rate", "stt_success_rate", "sequence_ahead"),
         cure="database",
     ),
     TableMissing(

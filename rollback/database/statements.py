@@ -19,12 +19,12 @@ _TOKEN = re.compile(
     |(?P<text>'(?:[^']|'')*')
     |(?P<name>"(?:[^"]|"")*")
     |(?P<dollar>\$(?P<tag>[A-Za-z_]?[A-Za-z0-9_]*)\$.*?\$(?P=tag)\$)
-    |(?P<word>[A-Za-z_0-9.$]+)
+    |(?P<word>(?![Ee]')[A-Za-z_0-9.$]+)
     |(?P<end>;)
     |(?P<other>.)""",
     re.VERBOSE | re.DOTALL,
 )
-_OPEN = "'\"$\\"
+_OPEN = "'\"$\\Ee"  # what opens a quotation that has no end: a whole one is a token of its own
 SETTINGS = re.compile(r"SET [a-z_]+ = ", re.ASCII)
 
 
