@@ -1,12 +1,12 @@
 """What to do next, as one types it."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from target.description import Target
 
 RUNBOOK_FILES = "restore the package folder from its backup (runbook, Level 2: File-level Rollback)"
 RUNBOOK_CONTAINERS = "go back to the previous image (runbook, Level 3: Container-based Rollback)"
-RUNBOOK_PROVIDERS = "raise a stable provider (runbook, Level 1: Provider Configuration Rollback)"
 
 NOTHING_TO_ROLL_BACK = "look at what stands before the service and at its log: there is nothing to go back to"
 MEND_WHAT_IS_BEHIND = "bring that back; what runs and how it is configured is as recorded"
@@ -84,3 +84,8 @@ def database(target: Target) -> str:
 def rows(target: Target) -> str:
     """Data recovery of rows that are missing: what no dump has cannot come back."""
     return f"{database(target)}; rows newer than every dump are lost"
+
+
+def providers(target: Target, failing: Iterable[str] = ()) -> str:
+    """Level 1: the failing providers left out (those that it finds, where none is named), a stable one first."""
+    return command(target, " ".join(["rollback providers", *(f"--disable {name}" for name in failing)]))

@@ -11,7 +11,8 @@ from checks.standing import Standing
 from checks.triggers import Scene
 from target.errors import TargetError
 
-_PROVIDERS = {"provider_authentication_failed", "provider_connectivity_lost", "response_time_increase"}
+_SLOWER = "response_time_increase"
+_PROVIDERS = {"provider_authentication_failed", "provider_connectivity_lost", _SLOWER}
 _RESTARTABLE = {"system_instability", "memory_increase"}
 
 
@@ -26,12 +27,9 @@ class Cure(msgspec.Struct, frozen=True):
 async def cure(scene: Scene, holding: set[str]) -> Cure:
     """What to do about the triggers that hold."""
     seen = await standing.stands(scene.survey, scene.record)
-    ways = await _to_the_record(scene, seen)
-    if len(ways) > 1:
-        level = max((way.level for way in ways if way.level is not None), default=None)
-        return Cure(level, "; ".join(way.says for way in ways), advice.together(scene.survey.target))
-    if ways:
-        return ways[0]
+    way = await _to_the_record(scene, seen)
+    if way is not None:
+        return way
     for look in (_outdated, _unrecorded, _stopped, _silent, _providers, _data, _component, _grown, _older):
         try:
             way = await look(scene, seen, holding)
@@ -42,9 +40,23 @@ async def cure(scene: Scene, holding: set[str]) -> Cure:
     return Cure(None, "nothing that runs differs from the record", advice.NOTHING_TO_ROLL_BACK)
 
 
-async def _to_the_record(scene: Scene, seen: Standing) -> list[Cure]:
-    """A way for each part that differs from the record."""
-    target, ways = scene.survey.target, []
+async def difference(scene: Scene) -> Cure | None:
+    """What would bring back the record where no trigger holds, but what runs is something else."""
+    seen = await standing.stands(scene.survey, scene.record)
+    return await _to_the_record(scene, seen) or await _outdated(scene, seen, set())
+
+
+async def _to_the_record(scene: Scene, seen: Standing) -> Cure | None:
+    """The way back for the part that differs from the record, or for several as one."""
+    ways = await _ways(scene, seen)
+    if len(ways) > 1:
+        level = max((way.level for way in ways if way.level is not None), default=None)
+        return Cure(level, "; ".join(way.says for way in ways), advice.together(scene.survey.target))
+    return ways[0] if ways else None
+
+
+async def _ways(scene: Scene, seen: Standing) -> list[Cure]:
+    target, ways = scene.survey.target, list[Cure]()
     if seen.environment:
         blocked = await standing.previous_useless(scene.survey)
         command = advice.other_environment(target) if blocked else advice.environment(target)
@@ -104,10 +116,12 @@ async def _silent(scene: Scene, _: Standing, __: set[str]) -> Cure | None:
     )
 
 
-async def _providers(_: Scene, __: Standing, holding: set[str]) -> Cure | None:
-    if not holding & _PROVIDERS:
+async def _providers(scene: Scene, _: Standing, holding: set[str]) -> Cure | None:
+    signs = holding & _PROVIDERS
+    if not signs or (signs == {_SLOWER} and "data_loss" in holding):
         return None
-    return Cure(1, "the environment is as recorded", advice.RUNBOOK_PROVIDERS)
+    failing = [each.name for each in await triggers.in_use(scene) if not each.ok]
+    return Cure(1, "the environment is as recorded", advice.providers(scene.survey.target, failing))
 
 
 async def _data(scene: Scene, _: Standing, holding: set[str]) -> Cure | None:

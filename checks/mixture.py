@@ -1,5 +1,6 @@
 """Whether everything that runs belongs to one record, or is put together of several."""
 
+from target.choice import apart_from
 from target.record import Record
 
 
@@ -10,8 +11,12 @@ def belongs_to(
     code: str | None = None,
     environment: dict[str, str] | None = None,
     packages: dict[str, str] | None = None,
+    apart: frozenset[str] = frozenset(),
 ) -> dict[str, set[str]]:
-    """For each part that is known: the names of the records that it equals."""
+    """For each part that is known: the names of the records that it equals.
+
+    `apart` are variables of the environment that do not count.
+    """
     found: dict[str, set[str]] = {}
     if version is not None:
         found["served version"] = {each.name for each in records if each.version == version}
@@ -19,7 +24,10 @@ def belongs_to(
         found["code"] = {each.name for each in records if each.code and each.code.tree_sha256 == code}
     if environment is not None:
         found["environment"] = {
-            each.name for each in records if each.environment and each.environment.values == environment
+            each.name
+            for each in records
+            if each.environment
+            and apart_from(each.environment.values, apart) == apart_from(environment, apart)
         }
     if packages is not None:
         found["packages"] = {each.name for each in records if each.packages == packages}

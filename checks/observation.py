@@ -15,6 +15,7 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     `observed` is in the criterion's unit; `n` the number of samples behind it; `confidence` between 0 and 1 where
     statistics decided. `evidence` is one line that a tired person understands (more lines only if each is needed);
     `summary` the few words that stand on the category's line when all is well; `next` the one thing to type or do.
+    `note` is what has to be known of it whatever the outcome: that something is so on purpose.
     """
 
     criterion: str
@@ -25,6 +26,7 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     evidence: str = ""
     summary: str = ""
     next: str = ""
+    note: str = ""
 
 
 class Decide:
@@ -44,6 +46,13 @@ class Decide:
         """The declared criteria without an observation yet."""
         decided = {observation.criterion for observation in self.observations}
         return tuple(name for name in self._declared if name not in decided)
+
+    def note(self, criterion: str, text: str) -> None:
+        """Add what has to be known of a criterion that is decided."""
+        self.observations = [
+            msgspec.structs.replace(each, note=text) if each.criterion == criterion else each
+            for each in self.observations
+        ]
 
     def passed(
         self,

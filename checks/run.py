@@ -73,6 +73,7 @@ class Run:
                 evidence=self.redactor.text(observation.evidence),
                 summary=self.redactor.text(observation.summary),
                 next=self.redactor.text(observation.next),
+                note=self.redactor.text(observation.note),
             )
         )
 

@@ -51,6 +51,10 @@ class Screen:
         self._stream.write(text + "\n")
         self._stream.flush()
 
+    def text(self, text: str, indent: str = "") -> None:
+        """A text, wrapped to the width below its indent."""
+        self._wrapped(text, indent, indent)
+
     def doing(self, text: str) -> None:
         """A line that the next one replaces; nothing where the output is not a terminal."""
         if self._live:
@@ -99,6 +103,9 @@ class Screen:
         column = min(max((len(criterion.name) for criterion in shown), default=0), 28)
         for criterion in shown:
             self._criterion(criterion, column)
+        for note in dict.fromkeys(criterion.note for criterion in verdict.criteria if criterion.note):
+            names = ", ".join(criterion.name for criterion in verdict.criteria if criterion.note == note)
+            self._wrapped(f"{note} ({names})", "· ", "  ")
         for check in verdict.missing[:_MISSING_SHOWN]:
             self.line(f"? {check} did not report", "inconclusive")
         if len(verdict.missing) > _MISSING_SHOWN:

@@ -5,6 +5,7 @@ import io
 import msgspec
 
 from checks.words import normalised
+from target.sound import SoundError
 
 SHORTEST_PER_WORD = 0.12
 LONGEST_PER_WORD = 2.0
@@ -27,10 +28,6 @@ class Sound(msgspec.Struct, frozen=True):
     loudness: float
     clipped: float
     liveliness: float
-
-
-class SoundError(ValueError):
-    """The bytes cannot be decoded."""
 
 
 def measure(data: bytes) -> Sound:
@@ -57,21 +54,6 @@ def measure(data: bytes) -> Sound:
         clipped=float(np.mean(np.abs(mono) >= _CLIPPED_AT)),
         liveliness=float(np.std(levels)),
     )
-
-
-def as_opus(data: bytes) -> bytes:
-    """The same sound as OGG/Opus, which every provider transcribes; what is OGG already stays. Raises SoundError."""
-    if data.startswith(b"OggS"):
-        return data
-    import soundfile
-
-    try:
-        samples, rate = soundfile.read(io.BytesIO(data), dtype="float32", always_2d=True)
-        buffer = io.BytesIO()
-        soundfile.write(buffer, samples.mean(axis=1), rate, format="OGG", subtype="OPUS")
-    except soundfile.LibsndfileError as error:
-        raise SoundError(f"cannot be made OGG/Opus: {error.error_string}") from error
-    return buffer.getvalue()
 
 
 def problem(data: bytes, text: str) -> str | None:

@@ -4,7 +4,7 @@ import asyncio
 
 import msgspec
 
-from checks import differences
+from checks import chosen, differences
 from checks.run import DeadService
 from checks.survey import Survey
 from target.errors import TargetError
@@ -84,11 +84,8 @@ async def _repository(survey: Survey) -> bool:
 
 
 async def environment(survey: Survey, record: Record | None) -> list[str]:
-    """Variables that differ from the record."""
-    if record is None or record.environment is None or survey.target.environment is None:
-        return []
-    current = await survey.host.environment()
-    return differences.lines(current.values, record.environment.values, "variables")
+    """Variables that differ from the record, and not on purpose."""
+    return await chosen.environment(survey, record)
 
 
 async def stale(survey: Survey) -> list[str]:

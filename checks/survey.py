@@ -74,7 +74,7 @@ class Survey:
         self.own_writes: Part[list[Sample]] = Part(self._own_writes)
         self.refusals: Part[list[Refusal]] = self._after(self.quiet, self.asking.refusals)
         self.intruders: Part[list[Refusal]] = self._after(self.quiet, self.asking.intruders)
-        self.fallback: Part[list[Fallen]] = self._after(self.quiet, self.asking.fallback)
+        self.fallback: Part[list[Fallen]] = self._after(self.quiet, self._fallback)
         self.metrics_before: Part[Sample] = Part(self._metrics_before)
         self.metrics_after: Part[Sample] = self._after(self.settled, self.asking.metrics)
         self.health_after: Part[Health] = Part(self._health_after)
@@ -92,6 +92,11 @@ class Survey:
     def host(self) -> HostFacts:
         """Facts of the first host."""
         return self.on_hosts[0]
+
+    async def providers(self) -> tuple[str, ...]:
+        """The providers that are to be in use, the first in turn first: chosen on purpose, else as the target says."""
+        choice = await self.host.choice()
+        return choice.order.names if choice else tuple(provider.name for provider in self.target.providers)
 
     @property
     def requests(self) -> int:
@@ -267,6 +272,10 @@ class Survey:
         if sample.answer is None:
             raise ApiError(sample.problem)
         return health_of(sample.answer)
+
+    async def _fallback(self) -> list[Fallen]:
+        names = await self.providers()
+        return await self.asking.fallback(names) if len(names) > 1 else []
 
     async def _direct(self) -> list[Direct]:
         await self.quiet()

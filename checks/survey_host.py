@@ -8,6 +8,7 @@ from typing import Literal, TypeVar
 from checks.part import Part
 from checks.run import DeadService
 from target import capture, memory
+from target.choice import Choice, in_force
 from target.description import Target
 from target.environment import Reading, read
 from target.errors import HostError, TargetError
@@ -44,6 +45,7 @@ class HostFacts:
         self.environment_file: Part[FileFacts] = _now(self._environment_file)
         self.variables: Part[dict[str, str]] = _now(self._variables)
         self.previous: Part[Reading] = _now(self._previous)
+        self.choice: Part[Choice | None] = _now(lambda: in_force(target, host))
         self.status_after: Part[ServiceStatus | None] = _after(settled, self._status)
         self.process_environment: Part[dict[str, str] | None] = _after(quiet, self._process_environment)
         self.packages: Part[tuple[str, dict[str, str]]] = _after(

@@ -12,6 +12,7 @@ from checks.words import compare
 from target.description import Provider, Target
 from target.errors import TargetError
 from target.provider import Asked, ProviderClient
+from target.sound import SoundError, as_opus
 
 TIMES = 3
 WORST_WORDS = 0.5
@@ -78,8 +79,8 @@ async def _transcribe(client: ProviderClient, spending: Spending) -> list[tuple[
 async def _misspoken(client: ProviderClient, spending: Spending, phrase: Phrase, audio: bytes) -> str:
     """What is wrong with the words of a synthesis, by the provider's own ears; nothing where those fail."""
     try:
-        opus = await asyncio.to_thread(sound.as_opus, audio)
-    except sound.SoundError:  # a rate that Opus has not: the words are judged through the service alone
+        opus = await asyncio.to_thread(as_opus, audio)
+    except SoundError:  # a rate that Opus has not: the words are judged through the service alone
         return ""
     back = await spending.ask(partial(client.transcribe, opus, phrase.language))
     if back.problem or compare(phrase.text, back.text).rate <= WORST_WORDS:

@@ -138,9 +138,8 @@ class Asking:
             )
         )
 
-    async def fallback(self) -> list[Fallen]:
-        """Keep requests away from the first provider, then from all but one, each of the others in its turn."""
-        names = [provider.name for provider in self.target.providers]
+    async def fallback(self, names: tuple[str, ...]) -> list[Fallen]:
+        """Keep requests away from the first of these, then from all but one, each of the others in its turn."""
         ways: list[tuple[tuple[str, ...], str | None]] = [((names[0],), None)]
         if len(names) > 2:
             ways += [(tuple(other for other in names if other != name), name) for name in names[1:]]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from checks import advice, differences
+from checks import advice, chosen, differences
 from checks.mixture import belongs_to, mixture
 from checks.observation import Decide
 from checks.plugin import not_applicable
@@ -51,11 +51,12 @@ async def test_environment(survey: Survey, decide: Decide, target: Target, recor
     current = await survey.host.environment()
     decide.require(
         "environment_matches_record",
-        differences.lines(current.values, record.environment.values, "variables"),
+        await chosen.environment(survey, record),
         summary=f"{len(current.values)} variables as recorded",
         next=advice.environment(target),
         n=len(current.values),
     )
+    decide.note("environment_matches_record", (await chosen.in_use(survey)).note)
 
 
 @pytest.mark.decides("process_runs_current_environment")
@@ -176,6 +177,7 @@ async def test_nothing_is_mixed(survey: Survey, decide: Decide, target: Target) 
         code=(await host.code()).tree_sha256 if target.code else None,
         environment=(await host.environment()).values if target.environment else None,
         packages=(await host.packages())[1] if target.virtualenv else None,
+        apart=await chosen.variables(survey),
     )
     mixed = mixture(parts)
     decide.require(

@@ -9,36 +9,40 @@ from checks.survey import Survey
 
 pytestmark = [pytest.mark.post_rollback, pytest.mark.performance]
 
-_NEXT = f"see which provider is slow; {advice.RUNBOOK_PROVIDERS}"
-
 
 @pytest.mark.decides("average_tts_time")
 async def test_synthesis(survey: Survey, decide: Decide) -> None:
-    mean(decide, "average_tts_time", (await survey.voice()).tts)
+    mean(decide, survey, "average_tts_time", (await survey.voice()).tts)
 
 
 @pytest.mark.decides("average_stt_time")
 async def test_transcription(survey: Survey, decide: Decide) -> None:
-    mean(decide, "average_stt_time", (await survey.voice()).stt)
+    mean(decide, survey, "average_stt_time", (await survey.voice()).stt)
 
 
 @pytest.mark.decides("average_response_time", "p95_response_time")
 async def test_both(survey: Survey, decide: Decide) -> None:
     voice = await survey.voice()
-    mean(decide, "average_response_time", voice.tts, voice.stt)
+    mean(decide, survey, "average_response_time", voice.tts, voice.stt)
     if not (times := [*voice.tts.seconds, *voice.stt.seconds]):
         decide.unknown("p95_response_time", evidence=advice.NOTHING_SERVED, next=advice.SUCCESS_FIRST)
         return
-    decide.quantile("p95_response_time", 0.95, times, evidence=told(voice.tts, voice.stt), next=_NEXT)
+    evidence = told(voice.tts, voice.stt)
+    decide.quantile("p95_response_time", 0.95, times, evidence=evidence, next=past_the_slow(survey))
 
 
-def mean(decide: Decide, criterion: str, *series: Series) -> None:
+def mean(decide: Decide, survey: Survey, criterion: str, *series: Series) -> None:
     """Decide the mean time of all these series together."""
     times = [seconds for each in series for seconds in each.seconds]
     if not times:
         decide.unknown(criterion, evidence=advice.NOTHING_SERVED, next=advice.SUCCESS_FIRST)
         return
-    decide.mean(criterion, times, evidence=told(*series), next=_NEXT)
+    decide.mean(criterion, times, evidence=told(*series), next=past_the_slow(survey))
+
+
+def past_the_slow(survey: Survey) -> str:
+    """What to do about a provider that is slow."""
+    return f"see which provider is slow; {advice.providers(survey.target)}"
 
 
 def told(*series: Series) -> str:

@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from checks import advice, sound
+from checks import advice, chosen, sound
 from checks.observation import Decide
 from checks.plugin import not_applicable
 from checks.survey import Survey, Voice
@@ -23,26 +23,30 @@ _MISHEARD = 0.5
 @pytest.mark.decides("all_providers_healthy")
 @pytest.mark.needs("providers", "environment")
 async def test_every_provider_answers(survey: Survey, decide: Decide, target: Target) -> None:
-    direct, health, voice = await survey.direct(), await survey.health_after(), await survey.voice()
-    first = target.providers[0].name
+    used, health, voice = await chosen.in_use(survey), await survey.health_after(), await survey.voice()
+    direct = [each for each in await survey.direct() if each.name in used.names]
+    first = used.names[0]
+    contradictions = await chosen.contradictions(survey)
     problems = [told(each, health, voice if each.name == first else None) for each in direct if not each.ok]
-    if voice.serves and target.api.headers.skip_providers and len(target.providers) > 1:
+    apart: dict[str, str] = {}
+    if voice.serves and target.api.headers.skip_providers and len(used.names) > 1:
         fine = {each.name for each in direct if each.ok}
-        problems += await aside(await survey.fallback(), fine)
-    refused = [each.name for each in direct if each.refused]
+        apart = await aside(await survey.fallback(), fine)
     decide.require(
         "all_providers_healthy",
-        problems,
+        [*contradictions, *problems, *apart.values()],
         summary=f"{', '.join(each.name for each in direct)} asked directly",
-        next=cure(target, refused) if refused else advice.RUNBOOK_PROVIDERS,
+        next=survey.host.command("restart") if contradictions else cure(target, direct, set(apart)),
         n=sum(each.asked for each in direct),
     )
+    decide.note("all_providers_healthy", used.note)
 
 
 @pytest.mark.decides("primary_answers")
 @pytest.mark.needs("providers", "api.headers.provider")
 async def test_the_first_provider_answers(survey: Survey, decide: Decide, target: Target) -> None:
-    voice, first = await survey.voice(), target.providers[0].name
+    voice, used = await survey.voice(), await chosen.in_use(survey)
+    first = used.names[0]
     who = answered(voice)
     if not who:
         decide.unknown("primary_answers", evidence=advice.NOTHING_SERVED, next=advice.SUCCESS_FIRST)
@@ -53,8 +57,9 @@ async def test_the_first_provider_answers(survey: Survey, decide: Decide, target
         n=who.total(),
         evidence=", ".join(f"{name} answered {count}" for name, count in who.most_common())
         + f" of {who.total()}; {first} is first",
-        next=f"ask {first} directly: all_providers_healthy says how it answers; {advice.RUNBOOK_PROVIDERS}",
+        next=advice.providers(target, [first]),
     )
+    decide.note("primary_answers", used.note)
 
 
 @pytest.mark.decides("provider_fallback_working")
@@ -66,10 +71,15 @@ async def test_the_others_stand_in(
         not_applicable(
             request.node, "the target names one provider, so that there is nothing to fall back on"
         )
+    used = await chosen.in_use(survey)
+    if len(used.names) < 2:
+        not_applicable(
+            request.node, f"{used.note}: it is the only one, so that there is nothing to fall back on"
+        )
     if not (await survey.voice()).serves:
         decide.unknown("provider_fallback_working", evidence=advice.NOTHING_SERVED, next=advice.SUCCESS_FIRST)
         return
-    first = target.providers[0].name
+    first = used.names[0]
     without = [fallen for fallen in await survey.fallback() if fallen.wanted is None]
     troubles = [
         f"{fallen.sample.operation} without {first}: {trouble}"
@@ -81,21 +91,23 @@ async def test_the_others_stand_in(
         "provider_fallback_working",
         troubles,
         summary=f"without {first}: {', '.join(sorted(instead))}",
-        next=f"see which providers are enabled; {advice.RUNBOOK_PROVIDERS}",
+        next=f"see which providers are enabled; {advice.providers(target)}",
         n=len(without),
     )
+    decide.note("provider_fallback_working", used.note)
 
 
-async def aside(fallen: list[Fallen], names: set[str]) -> list[str]:
+async def aside(fallen: list[Fallen], names: set[str]) -> dict[str, str]:
     """A line for each of these providers that the service gets no right answer from when no other may answer."""
     found: dict[str, str] = {}
     for each in fallen:
         trouble = await wrong(each) if each.wanted in names else None
         if trouble:
             found.setdefault(each.wanted or "", trouble)
-    return [
-        f"{name} answers directly, but not through the service: {trouble}" for name, trouble in found.items()
-    ]
+    return {
+        name: f"{name} answers directly, but not through the service: {trouble}"
+        for name, trouble in found.items()
+    }
 
 
 def answered(voice: Voice) -> Counter[str]:
@@ -141,8 +153,13 @@ async def wrong(fallen: Fallen) -> str | None:
     return None
 
 
-def cure(target: Target, refused: list[str]) -> str:
-    """The way back to credentials that work."""
+def cure(target: Target, direct: list[Direct], apart: set[str]) -> str:
+    """The way past the providers that do not answer right, or back to credentials that work where none does."""
+    refused = {each.name for each in direct if each.refused}
     keys = ", ".join(provider.key for provider in target.providers if provider.name in refused)
     file = target.environment.file if target.environment else "the environment"
-    return f"{advice.environment(target)}, or put a {keys} that works into {file} and restart"
+    mend = f", or put a {keys} that works into {file} and restart" if keys else ""
+    failing = [each.name for each in direct if not each.ok or each.name in apart]
+    if len(failing) == len(direct):
+        return f"{advice.environment(target)}{mend}"
+    return f"{advice.providers(target, failing)}{mend}"

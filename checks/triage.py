@@ -1,24 +1,23 @@
 """Triage: which emergency scenario of the runbook holds, by what evidence, and the lowest level that cures it."""
 
 import asyncio
-import textwrap
 
 import msgspec
 
+from checks.chosen import in_use
 from checks.criterion import Criterion, criteria, triggers
-from checks.cure import Cure, cure
+from checks.cure import Cure, cure, difference
 from checks.screen import Screen
 from checks.survey import Survey
 from checks.triggers import Scene, Sign, sign_of
 from target.api import open_api
 from target.description import Budget, Target
-from target.errors import HostError, WrongTarget
+from target.errors import HostError, TargetError, WrongTarget
 from target.host import Host
 from target.record import Record, Records
 
 FORMAT = 1
 HOLDS, NONE, UNKNOWN = 1, 0, 6
-_WIDTH = 96
 SCENARIOS = {
     "critical": (1, "Critical Production Issues"),
     "degradation": (2, "Performance Degradation"),
@@ -44,7 +43,10 @@ class Trigger(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Triage(msgspec.Struct, frozen=True, kw_only=True):
-    """The finding; `scenario` and `cure` are null where no trigger holds."""
+    """The finding; `scenario` is null where no trigger holds, and `cure` where then nothing differs from the record.
+
+    `chosen` says what is so on purpose.
+    """
 
     schema: int = FORMAT
     target: str
@@ -55,6 +57,7 @@ class Triage(msgspec.Struct, frozen=True, kw_only=True):
     cure: Cure | None
     exit_code: int
     requests: int
+    chosen: str = ""
 
 
 async def triage(target: Target, record: str | None) -> Triage:
@@ -81,6 +84,7 @@ async def judge(scene: Scene) -> Triage:
     known = triggers()
     signs = await asyncio.gather(*(sign_of(name, scene, trigger.limit) for name, trigger in known.items()))
     told = [_told(trigger, sign) for trigger, sign in zip(known.values(), signs, strict=True)]
+    holding = {trigger.name for trigger in told if trigger.holds}
     scenario = named([trigger for trigger in told if trigger.holds])
     return Triage(
         target=scene.survey.target.name,
@@ -88,9 +92,10 @@ async def judge(scene: Scene) -> Triage:
         scenario=scenario,
         title=next((title for number, title in SCENARIOS.values() if number == scenario), "no trigger holds"),
         triggers=told,
-        cure=await cure(scene, {trigger.name for trigger in told if trigger.holds}) if scenario else None,
+        cure=await (cure(scene, holding) if holding else difference(scene)),
         exit_code=exit_code(told),
         requests=scene.survey.requests,
+        chosen=await _chosen(scene),
     )
 
 
@@ -109,6 +114,14 @@ def exit_code(told: list[Trigger]) -> int:
     if any(trigger.holds for trigger in told):
         return HOLDS
     return UNKNOWN if any(trigger.holds is None and trigger.applies for trigger in told) else NONE
+
+
+async def _chosen(scene: Scene) -> str:
+    """What was chosen on purpose, where that could be told."""
+    try:
+        return (await in_use(scene.survey)).note
+    except TargetError as error:
+        return str(error)
 
 
 def small_budget(target: Target) -> Budget:
@@ -151,6 +164,8 @@ def _told(trigger: Criterion, sign: Sign) -> Trigger:
 def show(found: Triage, screen: Screen) -> None:
     """Print the finding: what holds, what could not be told, the scenario, and what to do."""
     screen.line(f"target  {found.target}      record  {found.record or 'none'}")
+    if found.chosen:
+        screen.text(f"chosen  {found.chosen}")
     screen.line()
     holding = [trigger for trigger in found.triggers if trigger.holds]
     unknown = [trigger for trigger in found.triggers if trigger.holds is None and trigger.applies]
@@ -159,19 +174,23 @@ def show(found: Triage, screen: Screen) -> None:
             for trigger in (trigger for trigger in those if trigger.evidence == evidence):
                 limit = "" if trigger.limit == "true" else f" {trigger.limit}"
                 screen.line(f"{mark} {trigger.name}{limit}", outcome)
-            for line in textwrap.wrap(evidence, _WIDTH):
-                screen.line(f"    {line}")
+            screen.text(evidence, "    ")
     if holding or unknown:
         screen.line()
     if found.scenario is None:
         quiet = len(found.triggers) - len(unknown) - sum(not trigger.applies for trigger in found.triggers)
         verdict = "could not tell" if unknown else "no trigger holds"
         screen.line(f"{verdict} · {quiet} of {len(found.triggers)} ruled out · {found.requests} requests")
-        return
-    screen.line(f"Scenario {found.scenario}: {found.title} · {found.requests} requests", "fail")
+    else:
+        screen.line(f"Scenario {found.scenario}: {found.title} · {found.requests} requests", "fail")
     if found.cure is not None:
-        level = {None: "No rollback cures this", 0: "Data recovery"}.get(
-            found.cure.level, f"Level {found.cure.level}"
-        )
-        screen.line(f"  {level}: {found.cure.says}")
-        screen.line(f"  → {found.cure.command}")
+        _show_cure(found.cure, screen, meant=found.scenario is None)
+
+
+def _show_cure(cure: Cure, screen: Screen, *, meant: bool) -> None:
+    level = {None: "No rollback cures this", 0: "Data recovery"}.get(cure.level, f"Level {cure.level}")
+    if meant:
+        screen.text(f"Not as recorded: {cure.says}. If that is not meant to be, {level}:", "  ")
+    else:
+        screen.text(f"{level}: {cure.says}", "  ")
+    screen.line(f"  → {cure.command}")

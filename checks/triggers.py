@@ -12,10 +12,12 @@ from checks.exposure import exposed, known_secrets
 from checks.rates import RatePlan
 from checks.run import DeadService
 from checks.survey import Survey
+from checks.survey_provider import Direct
 from target.errors import TargetError
 from target.record import Record
 
-_FEWEST_TIMES = 10
+_FEWEST_RECORDED = 10
+_FEWEST_TIMES = 6  # of so many the least and the greatest enclose the median with 97 % confidence
 _LEAST_INCREASE_S = 0.1
 _REFUSED = {401, 403}
 _MISSING = ("ModuleNotFoundError", "ImportError", "No module named")
@@ -61,7 +63,7 @@ async def _failures(scene: Scene, limit: float) -> Sign:
 
 
 async def _slower(scene: Scene, limit: float) -> Sign:
-    if scene.record is None or len(scene.record.latency.tts) < _FEWEST_TIMES:
+    if scene.record is None or len(scene.record.latency.tts) < _FEWEST_RECORDED:
         return absent("no record with a latency baseline to compare with")
     voice, baseline = await scene.survey.voice(), scene.record.latency
     signs = [
@@ -77,7 +79,7 @@ async def _slower(scene: Scene, limit: float) -> Sign:
 
 def _ratio(what: str, times: list[float], baseline: tuple[float, ...], limit: float) -> Sign:
     """Medians compared, with the 95 % order-statistics interval of the one that is measured now."""
-    if len(times) < _FEWEST_TIMES or len(baseline) < _FEWEST_TIMES:
+    if len(times) < _FEWEST_TIMES or len(baseline) < _FEWEST_RECORDED:
         return Sign(None, f"{what}: only {len(times)} answers to compare with {len(baseline)} recorded")
     ordered, then = sorted(times), median(baseline)
     reach = 0.98 * sqrt(len(ordered))
@@ -99,14 +101,18 @@ async def _memory(scene: Scene, limit: float) -> Sign:
     return Sign(now > (1 + limit) * then, f"{now / 1e6:.0f} MB, recorded {then / 1e6:.0f} MB")
 
 
+async def in_use(scene: Scene) -> list[Direct]:
+    """What the providers answer that are to be in use: one that is disabled on purpose is no sign."""
+    names = await scene.survey.providers()
+    return [each for each in await scene.survey.direct() if each.name in names]
+
+
 async def _providers_lost(scene: Scene, limit: float) -> Sign:
     del limit
     target = scene.survey.target
     if not target.providers or target.environment is None:
         return absent("the target names no providers, or no environment with their credentials")
-    lost = [
-        each for each in await scene.survey.direct() if not each.ok and not each.refused and not each.unusable
-    ]
+    lost = [each for each in await in_use(scene) if not each.ok and not each.refused and not each.unusable]
     return found(
         [f"{each.name}: {each.troubles[0]}" for each in lost], "every provider that accepts us answers"
     )
@@ -117,7 +123,7 @@ async def _providers_refuse(scene: Scene, limit: float) -> Sign:
     target = scene.survey.target
     if not target.providers or target.environment is None:
         return absent("the target names no providers, or no environment with their credentials")
-    refusing = [each for each in await scene.survey.direct() if each.refused or each.unusable]
+    refusing = [each for each in await in_use(scene) if each.refused or each.unusable]
     lines = [each.unusable or f"{each.name} refuses its credentials: {each.troubles[0]}" for each in refusing]
     return found(lines, "every provider accepts its credentials")
 

@@ -31,6 +31,7 @@ class CriterionVerdict(msgspec.Struct, frozen=True, kw_only=True):
     evidence: str
     summary: str
     next: str
+    note: str = ""
 
 
 class NotApplicable(msgspec.Struct, frozen=True):

@@ -15,9 +15,11 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that carrying out, resuming and undoing a run needs; it is in the journal, so it holds no secret.
 
     `was_ready` is whether the service worked before: only then does the way back have to end in a service that works.
+    `pid` was its main process then, which tells it from a later one also when the host's clock was set meanwhile.
     """
 
     was_ready: bool
+    pid: int | None = None
 
 
 P = TypeVar("P", bound=Plan)
@@ -74,8 +76,10 @@ class Action(ABC, Generic[P]):
 
     def steps(self, plan: P) -> tuple[Step, ...]:
         """All steps, in order."""
-        restart = (Restart(self.site, lambda: self.changed(plan), was_ready=plan.was_ready),)
-        return (*self.changes(plan), *(restart if self.restarts else ()), *self.proofs(plan))
+        if not self.restarts:
+            return (*self.changes(plan), *self.proofs(plan))
+        restart = Restart(self.site, lambda: self.changed(plan), was_ready=plan.was_ready, pid=plan.pid)
+        return (*self.changes(plan), restart, *self.proofs(plan))
 
     @abstractmethod
     def learn(self, plan: P) -> None:

@@ -68,6 +68,20 @@ OFFERS: dict[str, Offer] = {
             (Option("to", "this file instead of the target's previous one", "FILE"),),
         ),
         Offer(
+            "providers",
+            1,
+            "Level 1: leave failing providers out, put a stable one first, restart, prove",
+            (
+                Option(
+                    "disable",
+                    "leave this one out (repeatable); else those that fail now",
+                    "NAME",
+                    listed=True,
+                ),
+                Option("raise", "put this one first; else the first that is stable", "NAME"),
+            ),
+        ),
+        Offer(
             "git",
             2,
             "Level 2: the checkout back to the last good commit, restart, prove",

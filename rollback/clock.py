@@ -28,6 +28,11 @@ def second(seconds: float) -> str:
     return _utc(seconds).strftime("%H:%M:%S")
 
 
+def moment(seconds: float) -> str:
+    """`2026-11-23 14:02:10 UTC`."""
+    return _utc(seconds).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
 def length(seconds: float) -> str:
     """`0.1 s`, `4 min 12 s`, `3 h 5 min`."""
     if seconds < 60:

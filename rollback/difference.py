@@ -8,6 +8,7 @@ import msgspec
 
 from rollback.site import Site
 from target import capture
+from target import choice as choices
 from target.api import Health
 from target.errors import TargetError
 from target.record import Record
@@ -135,7 +136,7 @@ def _environment(site: Site, record: Record) -> str | None:
     if record.environment is None or settings is None:
         return None
     keyed = site.records.keyed_hash(site.host.read(settings.file))
-    if keyed == record.environment.file_hmac:
+    if keyed == record.environment.file_hmac or chosen(site, record):
         return ""
     others = [
         other.name
@@ -144,6 +145,17 @@ def _environment(site: Site, record: Record) -> str | None:
     ]
     whose = f"that of {others[0]}" if others else "of no record"
     return f"{settings.file} is not the recorded one of {record.name} but {whose}"
+
+
+def chosen(site: Site, record: Record) -> str:
+    """The deliberate choice of providers, where it is all in which the environment differs; else empty."""
+    choice = choices.in_force(site.target, site.host)
+    apart = choices.variables(site.target)
+    if choice is None or record.environment is None or not apart:
+        return ""
+    now = capture.environment(site.target, site.host, site.records).values
+    same = choices.apart_from(now, apart) == choices.apart_from(record.environment.values, apart)
+    return choice.says if same and now != record.environment.values else ""
 
 
 def _image(site: Site, record: Record) -> str | None:

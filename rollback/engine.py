@@ -18,6 +18,7 @@ from rollback.leftover import wait_for_earlier
 from rollback.lock import Held, Lock, whoami
 from rollback.progress import Progress
 from rollback.rehearsal import Rehearsal, rehearsed, roughly
+from rollback.restart import controllable
 from rollback.result import PlannedStep, Result
 from rollback.site import Site
 from rollback.step import Finding, Step
@@ -114,7 +115,7 @@ class Engine(Generic[P]):
                 raise Refused(
                     "another run was begun meanwhile: look at `python -m rollback status`, then run again"
                 )
-            plan = self.action.seal(survey.plan)
+            plan = self._with_process(self.action.seal(survey.plan))
             book = self.journals.open(run)
             book.append(self._first_line(run, plan, None))
             with self._turn(plan, book, still_held) as turn:
@@ -184,6 +185,12 @@ class Engine(Generic[P]):
             with self._turn(plan, book, still_held) as turn:
                 finish = turn.back(begun, asked=True)
         return self._result(finish, goal, run)
+
+    def _with_process(self, plan: P) -> P:
+        """The plan with the process that runs before the first change."""
+        if not self.action.restarts:
+            return plan
+        return msgspec.structs.replace(plan, pid=controllable(self.site).pid)
 
     def _plan_of(self, story: Story) -> P:
         try:

@@ -44,7 +44,8 @@ def conclusion(result: Result, options: Namespace) -> list[str]:
         case "interrupted" if result.run is None:
             lines = [f"interrupted: {result.why}"]
         case "interrupted":
-            lines = [f"interrupted after {took}, between steps", f"  go on  {action} --resume", undo]
+            why = f": {result.why}" if result.why else ""
+            lines = [f"interrupted after {took}, between steps{why}", f"  go on  {action} --resume", undo]
         case "failed and not undone":
             lines = [
                 f"FAILED and NOT undone: {result.why}",

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from rollback import clock
+from rollback.answering import is_older
 from rollback.difference import served, version_differs
 from rollback.errors import StepFailed
 from rollback.readiness import WORKS, ask_health, started, started_after
@@ -72,7 +73,10 @@ class Prove(Step):
                 f"what runs is older than the switch at {clock.second(changed)}: {started(status)}; it still has what "
                 "was there before"
             )
-        said = [f"{started(status)}, after the switch", self.evidence(), self._version(self._health())]
+        health = self._health()
+        if other := is_older(self.site, health, changed):
+            raise StepFailed(other)
+        said = [f"{started(status)}, after the switch", self.evidence(), self._version(health)]
         return " · ".join(text for text in said if text)
 
     def undo(self, _: Course, /) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from rollback import clock
+from rollback.answering import refuse_another
 from rollback.site import Site
 from target.api import Health, health_of, open_api
 from target.errors import ApiError, HostError, WrongAddress
@@ -44,7 +45,8 @@ def ready(
 ) -> tuple[bool, str, Health | None]:
     """Whether `/health` says that the service works, what was seen, and the answer.
 
-    `at_first`: raises WrongAddress when what answers at `api.url` is not the service: nothing could be proven there.
+    `at_first`: raises WrongAddress when what answers at `api.url` is not the service, and Refused when it is that of
+    another host: nothing could be proven there.
     """
     try:
         health = ask_health(site, timeout_s)
@@ -52,13 +54,15 @@ def ready(
         if at_first and isinstance(error, WrongAddress):
             raise
         return False, str(error), None
+    if at_first:
+        refuse_another(site, health)
     return health.system_status in WORKS, f"/health says {health.system_status!r}", health
 
 
 def look_for_ready(
-    site: Site, younger_than: float, stop: Callable[[], bool], *, any_answer: bool = False
+    site: Site, old: int | None, stop: Callable[[], bool], *, any_answer: bool = False
 ) -> Callable[[], Seen]:
-    """A look for `eventually`: the service works, by a process that started after that time (the host's clock).
+    """A look for `eventually`: the service works, by another main process than the `old` one.
 
     Ends early when the service control calls the service failed, when the person wants to stop, and with `any_answer`
     when /health answers at all: a service that did not work before need not be waited for.
@@ -75,7 +79,7 @@ def look_for_ready(
             return Seen(met=False, seen=f"{site.service.name} has failed: {status.detail}", final=True)
         if status.state != "running":
             return Seen(met=False, seen=f"{site.service.name} is {status.state}: {status.detail}")
-        if not started_after(status, younger_than):
+        if status.pid is not None and status.pid == old:
             return Seen(met=False, seen="the process of before still runs")
         works, seen, health = ready(site)
         return Seen(met=works, seen=seen, final=any_answer and health is not None)

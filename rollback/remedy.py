@@ -11,15 +11,19 @@ ORDER = ("git", "files", "virtualenv", "environment", "containers")
 def remedies(site: Site, found: Comparison) -> list[str]:
     """The actions for what differs, in the order of a set; code by git where the checkout is a repository.
 
-    A served version that differs alone is cured by what brings the code: the image where there are containers.
+    A served version that nothing else explains is cured by what brings the code: the image where there are containers.
     """
     parts = found.parts()
+    explained = parts & {"code", "image"} or (
+        parts != {"version"} and {"code", "image"} & set(found.compared)
+    )
+    unexplained = "version" in parts and not explained
     target = site.target
     contained = target.service is not None and target.service.compose is not None
     wanted = set()
-    if "image" in parts or (parts == {"version"} and contained):
+    if "image" in parts or (unexplained and contained):
         wanted.add("containers")
-    if "code" in parts or (parts == {"version"} and not contained):
+    if "code" in parts or (unexplained and not contained):
         wanted |= _code(site)
     if "packages" in parts:
         wanted.add("virtualenv")

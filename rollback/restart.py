@@ -2,31 +2,44 @@
 
 from collections.abc import Callable
 
-from rollback.errors import StepFailed
+from rollback.errors import Refused, StepFailed
 from rollback.readiness import look_for_ready, ready, started, started_after
 from rollback.site import Site
 from rollback.step import Course, Finding, Step
 from target.errors import HostError
+from target.service import ServiceStatus
 from target.wait import Seen, Waited, eventually
 
 _LOG_LINES = 8
 _APART_S = 0.05
 
 
+def controllable(site: Site) -> ServiceStatus:
+    """What the service control says now. Raises Refused where it cannot be asked: nothing could be restarted."""
+    try:
+        return site.service.status()
+    except HostError as error:
+        raise Refused(f"the service could not be restarted, so nothing was changed: {error}") from error
+
+
 class Restart(Step):
-    """Restarts unless a process younger than `changed()` (host's clock: when the switch happened) already runs.
+    """Restarts; after a crash only where no process younger than `changed()` (when the switch happened) runs yet.
 
     `was_ready` is whether the service worked before the action: only then does the way back have to end in a service
-    that is ready.
+    that is ready. `pid` was its main process before the action: what tells the old process from a new one is its
+    number, since the host's clock may be set at any time.
     """
 
     name = "restart"
     settles = True
 
-    def __init__(self, site: Site, changed: Callable[[], float], *, was_ready: bool) -> None:
+    def __init__(
+        self, site: Site, changed: Callable[[], float], *, was_ready: bool, pid: int | None = None
+    ) -> None:
         self.site = site
         self.changed = changed
         self.was_ready = was_ready
+        self.pid = pid
         self.ready_s = site.target.service.ready_s if site.target.service else 0.0
         self.timeout_s = self.ready_s + 60.0
         self._ready = ""
@@ -46,11 +59,13 @@ class Restart(Step):
         return []  # the survey has asked the service control
 
     def apply(self, course: Course, /) -> None:
-        changed = self.changed()
-        if not (course.again and started_after(self.site.service.status(), changed)):
+        changed, status = self.changed(), self.site.service.status()
+        old = self.pid
+        if not (course.again and self._is_new(status, changed)):
+            old = status.pid
             course.report(self.site.service.commands("restart"))
             self._restart(changed)
-        waited = self._wait(course, changed)
+        waited = self._wait(course, old)
         if not waited.met:
             raise StepFailed(
                 f"{self.site.service.name} was not ready after {waited.attempts} attempts in {waited.seconds:.0f} s: "
@@ -62,7 +77,7 @@ class Restart(Step):
     def verify(self) -> str:
         if not self._ready:
             status = self.site.service.status()
-            if not started_after(status, self.changed()):
+            if not self._is_new(status, self.changed()):
                 raise StepFailed(f"{self.site.service.name} runs the process of before: {started(status)}")
             works, seen, _ = ready(self.site)
             if not works:
@@ -70,22 +85,18 @@ class Restart(Step):
         return f"{self.site.service.name}{self._ready or ', ready'}"
 
     def undo(self, course: Course, /) -> str:
-        changed = self.changed()
+        changed, status = self.changed(), self.site.service.status()
         name = self.site.service.name
-        if started_after(self.site.service.status(), changed):
-            if ready(self.site)[0]:
-                return f"{name} runs with what was there before"
-            if not self.was_ready:
-                return f"{name} runs with what was there before, and does not work, as before"
-        else:
-            try:
-                self._restart(changed)
-            except StepFailed as error:
-                # A controller that cannot be asked, or a process with what was tried, is not the state before.
-                if self.was_ready or self.site.service.status().state == "running":
-                    raise
-                return f"{name} does not start, as before: {error}"
-        waited = self._wait(course, changed, any_answer=not self.was_ready)
+        if status.state == "running" and status.pid is not None and status.pid == self.pid:
+            return f"{name} still runs with the process of before"
+        try:
+            self._restart(changed)
+        except StepFailed as error:
+            # A controller that cannot be asked, or a process with what was tried, is not the state before.
+            if self.was_ready or self.site.service.status().state == "running":
+                raise
+            return f"{name} does not start, as before: {error}"
+        waited = self._wait(course, status.pid, any_answer=not self.was_ready)
         if waited.met:
             return f"{name} runs with what was there before, ready at the {_ordinal(waited.attempts)} attempt"
         if self.was_ready:
@@ -106,9 +117,13 @@ class Restart(Step):
         except HostError as error:
             raise StepFailed(str(error), self._last_words()) from error
 
-    def _wait(self, course: Course, changed: float, *, any_answer: bool = False) -> Waited:
+    def _is_new(self, status: ServiceStatus, changed: float) -> bool:
+        """Whether a process runs that is younger than the switch, and another than that of before."""
+        return started_after(status, changed) and (self.pid is None or status.pid != self.pid)
+
+    def _wait(self, course: Course, old: int | None, *, any_answer: bool = False) -> Waited:
         return eventually(
-            look_for_ready(self.site, changed, course.stop, any_answer=any_answer),
+            look_for_ready(self.site, old, course.stop, any_answer=any_answer),
             deadline_s=min(self.ready_s, course.left()),
             on_attempt=lambda attempt, seen: course.report(f"attempt {attempt}: {seen.seen}"),
         )

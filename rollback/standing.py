@@ -7,7 +7,7 @@ import msgspec
 
 from rollback import clock
 from rollback.catalogue import OFFERS
-from rollback.difference import Comparison, Difference, compare
+from rollback.difference import Comparison, Difference, chosen, compare
 from rollback.errors import Refused
 from rollback.journal import Journals, Story
 from rollback.lock import Held, Lock
@@ -91,6 +91,8 @@ def look(site: Site) -> Standing:
     works, seen, health = ready(site)
     found = None if expected is None else compare(site, expected, health)
     good, why = _judge(expected, found, works, seen)
+    if good and expected is not None and (choice := chosen(site, expected)):
+        why = f"{why}; {choice}"
     ways = _ways(site, records, trouble)
     return Standing(
         target=site.target.name,

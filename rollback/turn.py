@@ -57,15 +57,21 @@ class Turn(Generic[P]):
         before = set(begun)
         for number, step in enumerate(self.steps, 1):
             name = f"{number} {step.name}"
-            if number in applied and (evidence := self._still_so(step)) is not None:
-                self.progress.entry(name, f"done before: {evidence}")
-                continue
+            try:
+                if number in applied and (evidence := self._still_so(step)) is not None:
+                    self.progress.entry(name, f"done before: {evidence}")
+                    continue
+            except HostError as error:
+                return self._result("interrupted", str(error))
             if self.stop():
                 return self._interrupted(number, name)
-            self.still_held()
-            self.book.append(
-                journal.Intent(at=journal.now(), step=number, name=step.name, does=step.commands)
-            )
+            try:
+                self.still_held()
+                self.book.append(
+                    journal.Intent(at=journal.now(), step=number, name=step.name, does=step.commands)
+                )
+            except HostError as error:
+                return self._failed(number, step, error, begun, 0.0)
             begun.add(number)
             began = time.monotonic()
             try:
@@ -97,15 +103,17 @@ class Turn(Generic[P]):
             if not step.undoes or not (step in chosen or (stopped and step.settles)):
                 continue
             name = f"{number} {step.name}, back"
-            self.still_held()
-            self._try_append(
-                journal.UndoIntent(at=journal.now(), step=number, name=step.name, does=step.undoes)
-            )
             began = time.monotonic()
             try:
+                self.still_held()
+                self._try_append(
+                    journal.UndoIntent(at=journal.now(), step=number, name=step.name, does=step.undoes)
+                )
                 with self.progress.running(name, self.budget.says) as report:
                     # On the way back there is no stopping half-way.
                     evidence = step.undo(self._course(step, report, again=True, stop=lambda: False))
+            except LockLost:
+                raise
             except TargetError as error:
                 self._tell_failure(name, error, time.monotonic() - began)
                 self._try_append(self._failure(number, step, error))
@@ -168,10 +176,15 @@ class Turn(Generic[P]):
 
     def _end(self, ending: journal.Ending, outcome: Outcome, why: str = "") -> Finish:
         last = journal.End(at=journal.now(), outcome=ending, seconds=self.budget.used)
-        if ending == "done":
-            self.book.append(last)
-        else:
+        if ending != "done":
             self._try_append(last)
+            return self._result(outcome, why)
+        try:
+            self.book.append(last)
+        except HostError as error:
+            return self._result(
+                "interrupted", f"all is done and proven, but the journal cannot be ended: {error}"
+            )
         return self._result(outcome, why)
 
     def _result(self, outcome: Outcome, why: str) -> Finish:

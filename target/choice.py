@@ -4,9 +4,9 @@ import msgspec
 
 from target import provider_order
 from target.description import Target
-from target.errors import TargetError
+from target.errors import HostError, TargetError
 from target.host import Host
-from target.provider_order import Order
+from target.provider_order import Order, OrderError
 
 FORMAT = 1
 
@@ -76,9 +76,18 @@ def in_force(target: Target, host: Host) -> Choice | None:
     if target.provider_settings is None:
         return None
     choice = read(host, target.state_dir)
-    if choice is None or provider_order.in_place(target, host) != choice.order:
+    if choice is None:
         return None
-    return choice
+    try:
+        told = provider_order.in_place(target, host)
+    except (HostError, OrderError):
+        return None
+    return choice if told == choice.order else None
+
+
+def apart_from(values: dict[str, str], names: frozenset[str]) -> dict[str, str]:
+    """All values but those of these names."""
+    return {name: value for name, value in values.items() if name not in names}
 
 
 def variables(target: Target) -> frozenset[str]:

@@ -1,9 +1,8 @@
 """Which providers the service uses for each operation, and in which order: as it is told, and as it says itself."""
 
-import io
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Literal
 
 import msgspec
@@ -37,6 +36,15 @@ class Order(msgspec.Struct, frozen=True):
     def of(self, operation: Operation) -> tuple[str, ...]:
         """Those of one operation."""
         return self.stt if operation == "stt" else self.tts
+
+    def with_first(self, first: str, *, without: Collection[str]) -> "Order":
+        """The same order with that one first for both operations, and without those."""
+        return Order(
+            *(
+                (first, *(name for name in self.of(each) if name != first and name not in without))
+                for each in OPERATIONS
+            )
+        )
 
     def __str__(self) -> str:
         """`openai, yandex`, or both operations where they differ."""
@@ -129,7 +137,7 @@ def parse(content: bytes, settings: ProviderSettings) -> dict[str, Any]:
 
     try:
         text = content.decode()
-        data = json.loads(text) if is_json(settings) else yaml.safe_load(io.StringIO(text, newline=""))
+        data = json.loads(text) if is_json(settings) else yaml.safe_load(text)
     except (ValueError, RecursionError, yaml.YAMLError) as error:
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 1 if mark is not None else getattr(error, "lineno", None)

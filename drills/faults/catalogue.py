@@ -2,11 +2,12 @@
 
 import difflib
 
-from drills.faults import configuration, database, provider, service, storage
+from drills.faults import code, configuration, database, provider, service, storage
 from drills.faults.fault import Entry, Fault, FaultError
 
 FAULTS: tuple[Fault, ...] = (
     *configuration.FAULTS,
+    *code.FAULTS,
     *provider.FAULTS,
     *storage.FAULTS,
     *database.FAULTS,

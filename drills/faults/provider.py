@@ -8,7 +8,7 @@ import httpx
 from drills.faults.fault import Fault, FaultError, Place
 from drills.providers.behaviour import Mode, Operation
 from drills.providers.catalogue import Provider
-from drills.stacks.processes.layout import LOOPBACK
+from drills.stacks.processes.layout import LOOPBACK, write_private
 from drills.stacks.processes.stack import Stack
 
 _TEXT = "Короткий тест"
@@ -21,6 +21,9 @@ class ProviderFault(Fault, frozen=True):
     mode: Mode
     operation: Operation | None = None
     latency_s: float | None = None
+
+    def prepare(self, at: Place) -> None:
+        write_private(at.saved / ".env", at.stack.layout.environment.read_bytes())
 
     def inject(self, at: Place) -> None:
         at.stack.providers.set(self.provider, self.mode, self.operation, self.latency_s)
@@ -43,7 +46,8 @@ class ProviderFault(Fault, frozen=True):
         answer, _ = speak(at.stack, self.provider)
         if answer.status_code != httpx.codes.OK:
             raise FaultError(f"{self.name}: told to behave, {self.provider} answers {answer.status_code}")
-        # A new process has forgotten what it saw of the provider: its circuit is closed.
+        # What its cure has left out is in use again; a new process has forgotten what it saw of the provider.
+        write_private(at.stack.layout.environment, (at.saved / ".env").read_bytes())
         at.stack.restart_service()
 
 
@@ -95,6 +99,7 @@ FAULTS: tuple[Fault, ...] = (
             shows=("all_providers_healthy",),
             provider=provider,
             mode="unauthorized",
+            cure="providers",
         )
         for provider in ("openai", "google", "yandex")
     ),
@@ -105,6 +110,7 @@ FAULTS: tuple[Fault, ...] = (
         shows=("all_providers_healthy", "primary_answers"),
         provider="openai",
         mode="unavailable",
+        cure="providers",
     ),
     ProviderFault(
         name="empty-audio",
@@ -113,6 +119,7 @@ FAULTS: tuple[Fault, ...] = (
         shows=("all_providers_healthy", "tts_audio_valid", "primary_answers"),
         provider="openai",
         mode="empty_audio",
+        cure="providers",
         operation="tts",
     ),
     ProviderFault(
@@ -122,6 +129,7 @@ FAULTS: tuple[Fault, ...] = (
         shows=("tts_audio_valid", "all_providers_healthy"),
         provider="openai",
         mode="silence",
+        cure="providers",
         operation="tts",
     ),
     ProviderFault(
@@ -131,6 +139,7 @@ FAULTS: tuple[Fault, ...] = (
         shows=("tts_word_error_rate", "all_providers_healthy"),
         provider="openai",
         mode="wrong_words",
+        cure="providers",
         operation="tts",
     ),
     ProviderFault(
@@ -140,6 +149,7 @@ FAULTS: tuple[Fault, ...] = (
         shows=("average_tts_time", "average_stt_time", "average_response_time", "p95_response_time"),
         provider="openai",
         mode="ok",
+        cure="providers",
         latency_s=6.0,
     ),
 )

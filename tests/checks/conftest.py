@@ -73,7 +73,7 @@ def deployment(monkeypatch: pytest.MonkeyPatch) -> Deployment:
     monkeypatch.setattr(checks.survey_host, "capture", capture)
     records = SimpleNamespace(all=lambda: [d.record, d.older])
     monkeypatch.setattr("checks.survey.Records", lambda host, state_dir: records)
-    monkeypatch.setattr("checks.sound.as_opus", lambda audio: audio)
+    monkeypatch.setattr("checks.survey_provider.as_opus", lambda audio: audio)
     monkeypatch.setattr("checks.survey.DEADLINE_S", 0.3)
     monkeypatch.setattr(checks.survey_data, "_WRITTEN_WITHIN_S", 0.3)
     random.seed(1)

@@ -8,7 +8,8 @@ import pytest
 import soundfile
 
 from checks.clips import clips
-from checks.sound import SoundError, as_opus, measure, problem
+from checks.sound import measure, problem
+from target.sound import SoundError, as_opus
 
 RATE = 16000
 TEXT = "Средний по длине тест для проверки производительности"

@@ -158,10 +158,10 @@ def another_answers(d: Any) -> None:
             "python -m rollback environment",
         ),
         (stale, 3, {"environment_conflict"}, 1, "docker compose restart"),
-        (refused, 3, {"provider_authentication_failed"}, 1, "Provider Configuration"),
-        (unreachable, 1, {"provider_connectivity_lost"}, 1, "Provider Configuration"),
+        (refused, 3, {"provider_authentication_failed"}, 1, "rollback providers --disable google"),
+        (unreachable, 1, {"provider_connectivity_lost"}, 1, "rollback providers"),
         (missing, 3, {"dependencies_missing"}, 3, "python -m rollback virtualenv"),
-        (slow, 2, {"response_time_increase"}, 1, "Provider Configuration"),
+        (slow, 2, {"response_time_increase"}, 1, "rollback providers"),
         (hungry, 2, {"memory_increase"}, 1, "docker compose restart"),
         (errors, 1, {"api_failures", "error_share"}, 2, "python -m rollback set --to 2.2.0"),
         (errors_of_the_first_release, 1, {"api_failures", "error_share"}, None, "nothing to go back to"),
@@ -201,6 +201,17 @@ async def test_a_sign_leads_to_its_scenario_and_cure(
     assert (found.exit_code, found.scenario, found.cure.level) == (1, scenario, level)
     assert command in found.cure.command
     assert all(trigger.evidence for trigger in found.triggers)
+
+
+async def test_another_release_than_the_recorded_one_is_told_without_a_sign(
+    deployment: Any, triage: Any
+) -> None:
+    deployment.health["version"], deployment.code["app/api.py"] = "2.4.0", "cc"
+    found = await triage(deployment)
+    assert (holding(found), found.scenario, found.cure.level) == (set(), None, 2)
+    stream = io.StringIO()
+    show(found, Screen(stream, width=60))
+    assert "If that is not meant to be" in " ".join(stream.getvalue().split())
 
 
 async def test_what_cannot_be_told_is_neither_green_nor_a_sign(deployment: Any, triage: Any) -> None:

@@ -2,6 +2,7 @@
 
 import json
 
+import msgspec
 import pytest
 
 from rollback.catalogue import OFFERS, Offer
@@ -159,6 +160,12 @@ class TestRemedies:
     def differing(*parts):
         return Comparison(tuple(Difference(part, part) for part in parts), (), parts)
 
+    def test_a_version_that_the_environment_explains(self, site):
+        found = msgspec.structs.replace(
+            self.differing("version", "environment"), compared=("version", "code", "environment")
+        )
+        assert remedies(site(), found) == ["environment"], "the code was compared, and is right"
+
     @pytest.mark.parametrize(
         ("parts", "actions"),
         [
@@ -167,6 +174,7 @@ class TestRemedies:
             (("version", "code"), ["files"]),
             (("packages",), ["virtualenv"]),
             (("version", "image"), ["containers"]),
+            (("version", "environment"), ["files", "environment"]),
             (("version", "code", "packages", "environment"), ["files", "virtualenv", "environment"]),
             ((), []),
         ],

@@ -1,5 +1,7 @@
 """A service small enough to restart in a blink: reads `.env` at its start and answers /health as voice-v2 does.
 
+`STT_PROVIDERS` and `TTS_PROVIDERS` list the providers that it says to use.
+
 `MODE` in the file: ok; never (does not listen); exit (ends at once); sick (says unhealthy).
 With `CODE` it serves the package that is in that folder: its `__version__`, and as its name what it says of itself.
 With `CHECKOUT` it serves the revision that the HEAD of this checkout is at.
@@ -29,11 +31,20 @@ if checkout := settings.get("CHECKOUT"):
     if revision.startswith("ref: "):
         with open(f"{checkout}/.git/{revision[5:]}", encoding="utf-8") as file:  # noqa: PTH123  (as above)
             revision = file.read().strip()
+started = f', "started_at": "{settings["STARTED"]}"' if "STARTED" in settings else ""
 status = "unhealthy" if mode == "sick" else "healthy"
 body = (
     f'{{"system_status": "{status}", "version": "{settings.get("VERSION", "2.3.1")}", '
-    f'"revision": "{revision}", "env": "{settings.get("NAME")}"}}'
+    f'"revision": "{revision}", "env": "{settings.get("NAME")}"{started}}}'
 )
+listed = {key: settings.get(f"{key}_PROVIDERS", "").partition("#")[0] for key in ("STT", "TTS")}
+turns = {key: [name.strip(" '\"") for name in names.split(",")] for key, names in listed.items()}
+told = ", ".join(
+    f'"{name}": {{"stt_priority": {turns["STT"].index(name) + 1}, "tts_priority": {turns["TTS"].index(name) + 1}}}'
+    for name in turns["STT"]
+    if name and name in turns["TTS"]
+)
+body = f'{body[:-1]}, "providers": {{{told}}}}}'
 head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
 with socket.create_server(("127.0.0.1", int(sys.argv[1]))) as server:
     while True:

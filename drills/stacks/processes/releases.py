@@ -86,6 +86,11 @@ def revision(commands: Commands, layout: Layout, name: str = "HEAD") -> str:
     return _git(commands, layout.service, "rev-parse", f"{name}^{{commit}}").strip()
 
 
+def check_out(commands: Commands, layout: Layout, name: str) -> None:
+    """Bring the checkout to a tag or SHA, as a deployment does. What is not committed stays where it can."""
+    _git(commands, layout.service, "checkout", "--quiet", "--detach", name)
+
+
 def _set_version(path: Path, version: str) -> None:
     lines = path.read_text().splitlines(keepends=True)
     at = [number for number, line in enumerate(lines) if line.startswith("__version__ = ")]

@@ -11,6 +11,7 @@ from rollback.journal import Story
 from rollback.onefile import Files, SetAside, in_place
 from rollback.proof import Prove
 from rollback.readiness import ready, started, started_after
+from rollback.restart import controllable
 from rollback.site import Site
 from rollback.step import Finding, Step
 from target import environment
@@ -18,7 +19,6 @@ from target.description import Environment
 from target.errors import HostError, TargetError
 from target.record import Record
 from target.redact import secrets_of
-from target.service import ServiceStatus
 
 
 class EnvironmentAction(Action[EnvironmentPlan]):
@@ -54,7 +54,7 @@ class EnvironmentAction(Action[EnvironmentPlan]):
         self.site.redactor.add(secrets_of(old))
         found = read_candidate(self.site, self.settings, self.to, self.record, old)
         self._new = found.content
-        status = self._status()
+        status = controllable(self.site)
         works, seen, _ = ready(self.site, at_first=True)
         young = facts is not None and started_after(status, facts.changed)
         same = self._old == self._new
@@ -125,7 +125,7 @@ class EnvironmentAction(Action[EnvironmentPlan]):
         found = Files(self.site, plan).check_undo(
             "name another file: python -m rollback environment --to FILE"
         )
-        status = self._status()
+        status = controllable(self.site)
         return [*found, Finding(f"{self.site.service.name} answers its control: {status.state}")]
 
     def goal_of(self, plan: EnvironmentPlan) -> str:
@@ -141,12 +141,6 @@ class EnvironmentAction(Action[EnvironmentPlan]):
         except HostError as error:
             lines.append(f"{self.site.service.name}: cannot be asked: {error}")
         return lines
-
-    def _status(self) -> ServiceStatus:
-        try:
-            return self.site.service.status()
-        except HostError as error:
-            raise Refused(f"the service could not be restarted, so nothing was changed: {error}") from error
 
     def _goal(self, found: Candidate) -> str:
         date = clock.minute(found.facts.modified)

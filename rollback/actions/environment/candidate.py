@@ -84,11 +84,13 @@ def _of_record(site: Site, settings: Environment, wanted: Record) -> str:
     """The copy beside the environment file that has the bytes which are on record. Raises Refused."""
     if wanted.environment is None:
         raise Refused(f"the record {wanted.name} says nothing of an environment; nothing was changed")
-    folder, _, name = settings.file.rpartition("/")
-    names = sorted(
-        (each for each in site.host.list(folder or "/") if each.startswith(f"{name}.")), reverse=True
-    )
-    for path in [settings.previous, *(f"{folder}/{each}" for each in names)]:
+    copies: set[str] = set()
+    for beside in (settings.file, settings.previous):
+        folder, _, name = beside.rpartition("/")
+        copies |= {
+            f"{folder}/{each}" for each in site.host.list(folder or "/") if each.startswith(f"{name}.")
+        }
+    for path in [settings.previous, *sorted(copies - {settings.previous}, reverse=True)]:
         facts = site.host.facts(path)
         if facts is None or facts.kind not in ("regular", "symlink"):
             continue

@@ -3,8 +3,11 @@
 from argparse import Namespace
 
 from rollback.actions.virtualenv.action import VirtualenvAction
+from rollback.actions.virtualenv.glance import glance
 from rollback.site import Site
 from target.record import Record
+
+__all__ = ["build", "glance"]
 
 
 def build(site: Site, options: Namespace, record: Record | None) -> VirtualenvAction:

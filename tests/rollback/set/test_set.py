@@ -19,6 +19,7 @@ from rollback.step import Finding
 from target import capture, load
 from target.record import Record
 from target.redact import Redactor
+from tests.rollback.faults import strike_everywhere
 from tests.rollback.place import BAD, GOOD
 from tests.rollback.quick import QuickService
 
@@ -224,6 +225,19 @@ def test_undo_brings_everything_back(pair):
 @pytest.mark.covers("set", "kill")
 def test_killed_after_every_line(pair, survives_kills):
     survives_kills(pair, ["set"], reset=pair.again, is_new=lambda: is_new(pair), is_old=lambda: is_old(pair))
+
+
+@pytest.mark.drill
+def test_the_connection_is_lost_at_every_call_to_the_host(pair):
+    strike_everywhere(
+        pair,
+        ["set"],
+        "connection lost",
+        for_good=True,
+        reset=pair.again,
+        is_new=lambda: is_new(pair),
+        is_old=lambda: is_old(pair),
+    )
 
 
 @pytest.mark.covers("set", "refused")
