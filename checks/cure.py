@@ -13,6 +13,7 @@ from target.errors import TargetError
 
 _SLOWER = "response_time_increase"
 _PROVIDERS = {"provider_authentication_failed", "provider_connectivity_lost", _SLOWER}
+_GRAVER = {"data_loss", "security_vulnerability"}  # than being slow
 _RESTARTABLE = {"system_instability", "memory_increase"}
 
 
@@ -118,7 +119,7 @@ async def _silent(scene: Scene, _: Standing, __: set[str]) -> Cure | None:
 
 async def _providers(scene: Scene, _: Standing, holding: set[str]) -> Cure | None:
     signs = holding & _PROVIDERS
-    if not signs or (signs == {_SLOWER} and "data_loss" in holding):
+    if not signs or (signs == {_SLOWER} and holding & _GRAVER):
         return None
     failing = [each.name for each in await triggers.in_use(scene) if not each.ok]
     return Cure(1, "the environment is as recorded", advice.providers(scene.survey.target, failing))
@@ -143,7 +144,7 @@ async def _component(scene: Scene, _: Standing, holding: set[str]) -> Cure | Non
 
 
 async def _grown(scene: Scene, _: Standing, holding: set[str]) -> Cure | None:
-    if not holding & _RESTARTABLE or holding & {"security_vulnerability"}:
+    if not holding & _RESTARTABLE or holding & _GRAVER:
         return None
     return Cure(1, "nothing that runs differs from the record", scene.survey.host.command("restart"))
 

@@ -2,7 +2,7 @@
 
 import difflib
 
-from drills.faults import code, configuration, database, provider, service, storage
+from drills.faults import code, configuration, database, provider, service, several, storage
 from drills.faults.fault import Entry, Fault, FaultError
 
 FAULTS: tuple[Fault, ...] = (
@@ -12,6 +12,7 @@ FAULTS: tuple[Fault, ...] = (
     *storage.FAULTS,
     *database.FAULTS,
     *service.FAULTS,
+    *several.FAULTS,
 )
 
 
