@@ -2,18 +2,16 @@
 
 import getpass
 import os
-import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import msgspec
 import pytest
 
+from perf.sshd import NoSshd, Sshd, start
 from target.errors import HostError
 from target.host import Host
 from target.wait import Seen, eventually
@@ -21,48 +19,16 @@ from target.wait import Seen, eventually
 pytestmark = pytest.mark.drill
 
 
-class Sshd(msgspec.Struct):
-    """A running sshd and the URL that reaches it."""
-
-    process: subprocess.Popen[bytes]
-    url: str
-    log: Path
-
-
 @pytest.fixture(scope="module")
 def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
-    program = shutil.which("sshd", path=f"{os.environ['PATH']}:/usr/sbin")
-    if program is None:
-        assert not os.environ.get("CI"), "sshd is missing: apt-get install openssh-server"
-        pytest.skip("sshd is not installed here (openssh-server); in CI this is a failure")
-    folder = tmp_path_factory.mktemp("sshd")
-    if os.geteuid() == 0:
-        Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
-    for name in ("host", "user"):
-        subprocess.run(
-            ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / name)], check=True, timeout=20
-        )
-    port = free_port()
-    (folder / "sshd_config").write_text(
-        f"Port {port}\nListenAddress 127.0.0.1\nHostKey {folder}/host\nPidFile none\nUsePAM no\nStrictModes no\n"
-        f"AuthorizedKeysFile {folder}/user.pub\nPasswordAuthentication no\nPermitRootLogin prohibit-password\n"
-    )
-    host_key = (folder / "host.pub").read_text()
-    (folder / "known_hosts").write_text(f"[127.0.0.1]:{port} {host_key}")
-    (folder / "ssh_config").write_text(
-        f"Host *\n  UserKnownHostsFile {folder}/known_hosts\n  IdentitiesOnly yes\n"
-    )
-    log = (folder / "log").open("wb")
-    process = subprocess.Popen([program, "-D", "-e", "-f", str(folder / "sshd_config")], stderr=log)
-    options = f"ssh_config={folder}/ssh_config&ssh_identity_file={folder}/user"
     try:
-        listening = eventually(lambda: Seen(_answers(port), f"port {port}"), deadline_s=10)
-        assert listening.met, (folder / "log").read_text()
-        yield Sshd(process, f"ssh://{getpass.getuser()}@127.0.0.1:{port}?{options}", folder / "log")
-    finally:
-        process.terminate()
-        process.wait(10)
-        log.close()
+        started = start(tmp_path_factory.mktemp("sshd"))
+    except NoSshd as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(f"{error}; in CI this is a failure")
+    yield started
+    started.stop()
 
 
 @pytest.fixture
@@ -151,15 +117,3 @@ def test_no_connection_outlives_the_process(sshd: Sshd, tmp_path: Path) -> None:
             ["ps", "-eo", "args"], capture_output=True, text=True, timeout=10, check=True
         ).stdout
     )
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
-
-
-def _answers(port: int) -> bool:
-    with socket.socket() as caller:
-        caller.settimeout(1)
-        return caller.connect_ex(("127.0.0.1", port)) == 0
