@@ -19,7 +19,8 @@ from pathlib import Path
 
 import msgspec
 
-from perf import objects
+from perf import actions, objects
+from perf.sshd import NoSshd
 from target.load import load
 
 ROOT = Path(__file__).parents[1]
@@ -62,7 +63,7 @@ def main() -> int:
                 figures.append(figure)
                 mark = "" if figure.kept else "   BROKEN"
                 print(f"{figure.what:<58} {figure.value:7.2f} {figure.unit:<2} of {figure.promised:g}{mark}")
-        except (BenchError, subprocess.TimeoutExpired) as error:
+        except (BenchError, actions.ActionError, NoSshd, subprocess.TimeoutExpired) as error:
             print(f"bench: {error}", file=sys.stderr)
             return 1
     return 0 if all(figure.kept for figure in figures) else 1
@@ -80,6 +81,8 @@ def measure(folder: Path) -> Iterator[Figure]:
         yield Figure("embedded stack up and recorded", up, "s", 20.0)
         yield Figure("pytest -m post_rollback, providers at 20 ms", judge(description)[0], "s", 15.0)
         yield from restore(description, folder / "objects")
+        for what, seconds in actions.costs(description, folder / "quick", folder / "ssh", run):
+            yield Figure(what, seconds, "s", 6.0 if "ssh" in what else 2.0)
     with stack(folder / "slow", SLOW_S) as (_, description):
         seconds, verdict = judge(description)
         yield Figure(
