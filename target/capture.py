@@ -6,7 +6,7 @@ import hashlib
 import itertools
 import os
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 import msgspec
@@ -80,8 +80,10 @@ def packages(target: Target, host: Host) -> tuple[str, dict[str, str]]:
     return found.python, found.packages
 
 
-def code(target: Target, host: Host) -> CodeRecord:
+def code(target: Target, host: Host, *, suffix: str = "") -> CodeRecord:
     """Hashes of the package folder and of the list of requirements, and the checkout's HEAD. Raises HostError.
+
+    With a `suffix`, of those whose names end with it, as they would be without it.
 
     The tree's hash knows modes as git does: whether the owner may execute a file. A symlink counts with what it
     points to, as text, in the tree and in `files` (SHA-256 of that text).
@@ -89,13 +91,20 @@ def code(target: Target, host: Host) -> CodeRecord:
     if target.code is None:
         raise TargetError("the target names no code: add `code:` with the checkout's path on the host")
     ran = host.shell(
-        _CODE, target.code.checkout, target.code.package, target.code.requirements, timeout_s=_HOST_S
+        _CODE,
+        target.code.checkout,
+        target.code.package + suffix,
+        target.code.requirements + suffix,
+        timeout_s=_HOST_S,
     )
     if not ran.ok:
         said = (ran.stderr.strip() or f"status {ran.status}").splitlines()[-1]
         raise HostError(
             f"the code in {target.code.checkout} on {host.url} cannot be read: {said}; is `code` in the target right?"
         )
+    if suffix:
+        bare = {path + suffix: path for path in (target.code.package, target.code.requirements)}
+        return _code_of(ran.stdout, bare)
     return _code_of(ran.stdout)
 
 
@@ -289,20 +298,31 @@ def _rows_by_key(database: Database | None) -> dict[str, UsageRow]:
         log.close()
 
 
-def _code_of(output: str) -> CodeRecord:
-    """From what the script printed: HEAD, hashes, names of what is executable, links with what they point to."""
+def _code_of(output: str, bare: Mapping[str, str] | None = None) -> CodeRecord:
+    """From what the script printed: HEAD, hashes, names of what is executable, links with what they point to.
+
+    `bare` maps paths to the ones that they count as.
+    """
+
+    def known_as(path: str) -> str:
+        path = path.removeprefix("./")
+        for name, counts in (bare or {}).items():
+            if path == name or path.startswith(f"{name}/"):
+                return counts + path.removeprefix(name)
+        return path
+
     head, hashed, executable, linked = output.split("\x1e")
     files = {}
     modes = {}
     for line in hashed.split("\0")[:-1]:
         sha256, name = line.split("  ", 1)
-        files[name.removeprefix("./")] = sha256
+        files[known_as(name)] = sha256
     for name in executable.split("\0")[:-1]:
-        modes[name.removeprefix("./")] = "100755"
+        modes[known_as(name)] = "100755"
     links = linked.split("\0")[:-1]
     for name, points_to in zip(links[::2], links[1::2], strict=True):
-        files[name.removeprefix("./")] = hashlib.sha256(points_to.encode()).hexdigest()
-        modes[name.removeprefix("./")] = "120000"
+        files[known_as(name)] = hashlib.sha256(points_to.encode()).hexdigest()
+        modes[known_as(name)] = "120000"
     tree = hashlib.sha256()
     for name in sorted(files):
         tree.update(f"{modes.get(name, '100644')} {files[name]} {name}\0".encode())
