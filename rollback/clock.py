@@ -23,6 +23,11 @@ def minute(seconds: float) -> str:
     return _utc(seconds).strftime("%Y-%m-%d %H:%M")
 
 
+def formatted(seconds: float, pattern: str) -> str:
+    """By a pattern of `strftime`."""
+    return _utc(seconds).strftime(pattern)
+
+
 def second(seconds: float) -> str:
     """`14:02:10`."""
     return _utc(seconds).strftime("%H:%M:%S")

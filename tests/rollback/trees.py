@@ -1,14 +1,18 @@
 """The tiny service's code and virtualenv, beside its `.env`: what the actions for folders work on."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+from rollback.site import Site, site_of
+from rollback.snapshots.code import CodePart
 from target import capture, load
 from target.host import Host
 from target.record import Record, Records
+from target.redact import Redactor
 from tests.rollback.place import Place
 
 ENV = "NAME=tiny\nMODE=ok\nDB_PASSWORD=swordfish-one\nVERSION=2.3.1\nCODE=service\n"
@@ -52,7 +56,9 @@ class Trees:
         script.chmod(0o755)
         shutil.copytree(self.venv, self.backup, symlinks=True)
         shutil.rmtree(self.place.state, ignore_errors=True)
+        self.place.env.write_text(ENV)
         self.record()
+        self.take_code("20261120T091300Z")
         for path in [*self.own, self.place.state]:
             shutil.copytree(path, self.templates / path.name, symlinks=True)
 
@@ -77,6 +83,16 @@ class Trees:
         )  # fmt: skip
         Records(host, str(self.place.state)).save(record)
         return record
+
+    def site(self) -> Site:
+        """The site of the place."""
+        return site_of(load.load(self.place.target, environ=os.environ), "local://", Redactor())
+
+    def take_code(self, stamp: str) -> Path:
+        """Make a dated backup of the code in place; its folder."""
+        before = set(self.backups.glob("*"))
+        CodePart(self.site()).take(stamp, lambda _: None)
+        return (set(self.backups.glob("*")) - before).pop()
 
     def write_code(self, version: str) -> None:
         """A release of the package: two modules, a link, a script, and its requirements."""
@@ -112,3 +128,8 @@ def install(venv: Path, name: str, version: str, *requires: str) -> None:
     lines = [f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}"]
     lines += [f"Requires-Dist: {requirement}" for requirement in requires]
     (folder / "METADATA").write_text("\n".join(lines) + "\n")
+
+
+def says(out: str) -> str:
+    """What was printed, as one line: without the column of times, at which a long line is broken."""
+    return " ".join(re.sub(r" +[0-9.]+ s$", "", out, flags=re.MULTILINE).split())

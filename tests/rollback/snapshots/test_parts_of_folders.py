@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from target.host import Host
-from tests.rollback.trees import ENV, install, site_packages
+from tests.rollback.trees import ENV, install, says, site_packages
 
 pytestmark = pytest.mark.drill
 
@@ -145,3 +145,44 @@ def test_parts_that_the_target_does_not_offer_name_the_key(running):
     assert code == 5
     assert "virtualenv.backup" in out
     assert Host("local://").facts(str(running.backup)) is None
+
+
+def test_code_is_taken_into_a_dated_folder_and_nothing_is_replaced(running):
+    place = running.place
+    (running.package / "__pycache__" / "x.pyc").write_bytes(b"compiled")
+    os.utime(running.package / "names.py", (1763630000, 1763630000))
+    code, out = place.run("snapshot", "code")
+    assert code == 0, out
+    first = next(running.backups.iterdir())
+    assert (first / "app/services/voice_v2/names.py").stat().st_mtime == 1763630000
+    assert (first / "app/services/voice_v2/default.py").is_symlink()
+    assert not list(first.rglob("*.pyc"))
+    before = place.inventory(first)
+    assert place.run("snapshot", "code")[0] == 0
+    both = sorted(path.name for path in running.backups.iterdir())
+    assert both[0] == first.name
+    assert both[1].startswith(f"{first.name}."), "a second one of the day has its time"
+    assert place.inventory(first) == before
+    (running.backups / "voice_v2_by_hand").mkdir()
+    (running.backups / "voice_v2_20200101").mkdir()
+    assert place.run("snapshot", "code", "--keep", "1")[0] == 0
+    left = sorted(path.name for path in running.backups.iterdir())
+    assert left[:1] == ["voice_v2_20200101"], "what has no manifest of ours is not ours to remove"
+    assert len(left) == 3
+
+
+def test_code_that_changes_while_it_is_copied_is_not_taken(running, monkeypatch):
+    from rollback import folder
+
+    real = folder.copy
+
+    def copy(site, source, to, **more):
+        real(site, source, to, **more)
+        if source.endswith("voice_v2"):
+            Path(to, "names.py").write_text("half\n")
+
+    monkeypatch.setattr(folder, "copy", copy)
+    code, out = running.place.run("snapshot", "code")
+    assert code == 1, out
+    assert "was changed while it was copied" in says(out)
+    assert not list(running.backups.iterdir())
