@@ -167,7 +167,7 @@ class Switch(Step):
         self.site = site
         self.swaps = tuple(swaps)
         self.check = check
-        self.name = f"switch {self._names}"
+        self.name = f"switch {self.swaps[0].what}"
 
     @property
     def _names(self) -> str:

@@ -5,7 +5,6 @@ from typing import TypeVar
 
 from rollback.action import Action, Plan
 from rollback.errors import Refused
-from rollback.journal import Story
 from rollback.proof import Prove
 from rollback.readiness import started
 from rollback.site import Site
@@ -18,15 +17,13 @@ from target.service import ServiceStatus
 
 
 class SwapPlan(Plan, frozen=True, kw_only=True):
-    """`source` is the backup that is gone to; without `swaps` the service is only restarted.
+    """`source` is the backup that is gone to. `asked` is what the person named with --to.
 
-    `since` is when the run looked (host's clock). `record` is the record that the source is of, `expected_before` the
-    one that was expected, by name. `asked` is what the person named with --to.
+    `record` is the record that the source is of, `expected_before` the one that was expected, by name.
     """
 
     source: str
     swaps: tuple[Swap, ...]
-    since: float
     goal: str
     asked: str | None
     record: str | None
@@ -66,12 +63,16 @@ class SwapAction(Action[P]):
                 part=self.part,
                 record=plan.record,
                 expected_before=plan.expected_before,
-                lenient=plan.named,
+                lenient=self.lenient(plan),
             ),
         )
 
+    def lenient(self, plan: P) -> bool:
+        """Whether another version than the record's may be served afterwards."""
+        return plan.named
+
     def changed(self, plan: P) -> float:
-        return changed(self.site, plan.swaps) if plan.swaps else plan.since
+        return changed(self.site, plan.swaps)
 
     def learn(self, plan: P) -> None:
         """Trees of code and packages hold no secret that the redactor does not know from the target."""
@@ -84,8 +85,6 @@ class SwapAction(Action[P]):
             )
 
     def check_undo(self, plan: P) -> list[Finding]:
-        if not plan.swaps:
-            raise Refused("nothing to undo: the last run restarted the service and changed no file")
         found = []
         for each, seen in zip(plan.swaps, look(self.site, plan.swaps), strict=True):
             if not seen.begun and not seen.as_before(each):
@@ -102,7 +101,7 @@ class SwapAction(Action[P]):
         return plan.goal
 
     def state(self, plan: P) -> list[str]:
-        lines = describe(self.site, plan.swaps) if plan.swaps else []
+        lines = describe(self.site, plan.swaps)
         try:
             lines.append(f"{self.site.service.name}: {started(self.site.service.status())}")
         except HostError as error:
@@ -120,15 +119,6 @@ class SwapAction(Action[P]):
         """Name of the record that is expected now."""
         record = self.site.records.expected()
         return record.name if record is not None else None
-
-    def brought_by(self, last: Story | None, source: str) -> bool:
-        """Whether the last run, finished, brought this very source."""
-        return (
-            last is not None
-            and last.ending == "done"
-            and last.begin.action == self.name
-            and last.begin.plan.get("source") == source
-        )
 
 
 def short(record: Record) -> str:

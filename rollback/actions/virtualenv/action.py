@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from rollback import venv
+from rollback import folder, venv
 from rollback.action import Survey
 from rollback.actions.virtualenv.copying import CopyBackup
 from rollback.destination import destination
@@ -17,7 +17,6 @@ from rollback.swapping import SwapAction, SwapPlan, short
 from rollback.venv import Venv
 from target.errors import HostError, TargetError
 from target.record import Record
-from target.service import ServiceStatus
 
 
 class VirtualenvAction(SwapAction[SwapPlan]):
@@ -42,57 +41,49 @@ class VirtualenvAction(SwapAction[SwapPlan]):
         self.live = settings.path.rstrip("/")
         self.backup = settings.backup.rstrip("/")
 
-    def survey(self, stamp: str, last: Story | None) -> Survey[SwapPlan]:
-        host = self.site.host
+    def survey(self, stamp: str, _last: Story | None, /) -> Survey[SwapPlan]:
         record = self.given or destination(self.site, self.to)
         status = self.status()
         works, seen, _ = ready(self.site, at_first=True)
         now = self._now()
         goal = f"virtualenv of {short(record)}"
         findings = [Finding(f"now: {started(status)}, {seen}")]
-        facts = host.facts(self.live)
+        right = now is not None and record.packages is not None and not venv.problems(now, record)
+        fresh = right and now is not None and started_after(status, now.changed) and self._runs_from_it()
         already, source = "", self.backup
-        if record.packages is not None and now is not None and not venv.problems(now, record):
-            already = self._already(now, status, last, works, seen)
-            source = self.live
+        if fresh and works:
+            already = f"{self.live} is as recorded, {started(status)}, after it"
         else:
             chosen = self._choose(record)
             source = chosen.path
+            if fresh:
+                self._refuse_if_equal(source, started(status), seen)
             goal += f" ({source.rpartition('/')[2]})"
             findings = [self._whole(chosen, record), *findings]
             if record.packages is None:
                 findings.append(
                     Finding(f"{record.name} says nothing of packages to compare with", doubt=True)
                 )
-        swaps = (
-            ()
-            if source == self.live
-            else (
-                swap(
-                    "virtualenv",
-                    self.live,
-                    f"{self.live}.next.{stamp}",
-                    stamp,
-                    facts.inode if facts else None,
-                ),
-            )
-        )
+        facts = self.site.host.facts(self.live)
+        inode = facts.inode if facts else None
         plan = SwapPlan(
             was_ready=works and now is not None and now.found is not None,
             source=source,
-            swaps=swaps,
-            since=host.now(),
+            swaps=(swap("virtualenv", self.live, f"{self.live}.next.{stamp}", stamp, inode),),
             goal=goal,
             asked=self.to,
             record=record.name,
             expected_before=self.expected(),
         )
-        message = f"{source} to {self.live}" if swaps else f"restart with {self.live}"
-        return Survey(goal=goal, message=message, plan=plan, findings=tuple(findings), already=already)
+        return Survey(
+            goal=goal,
+            message=f"{source} to {self.live}",
+            plan=plan,
+            findings=tuple(findings),
+            already=already,
+        )
 
     def changes(self, plan: SwapPlan) -> tuple[Step, ...]:
-        if not plan.swaps:
-            return ()
         return (
             CopyBackup(self.site, plan.source, plan.swaps[0]),
             Switch(self.site, plan.swaps, self._check(plan)),
@@ -146,20 +137,22 @@ class VirtualenvAction(SwapAction[SwapPlan]):
             f"{chosen.path}: {count}{as_recorded}; they fit together, its scripts point to {self.live}"
         )
 
-    def _already(self, now: Venv, status: ServiceStatus, last: Story | None, works: bool, seen: str) -> str:
-        """Why there is nothing to do; empty where the process has to be restarted. Raises Refused: it mends nothing."""
-        if not started_after(status, now.changed):
-            return ""
+    def _runs_from_it(self) -> bool:
         try:
-            evidence = runs_from(self.site, self.live, "virtualenv.path")
+            runs_from(self.site, self.live, "virtualenv.path")
         except StepFailed:
-            return ""
-        if not works and not self.brought_by(last, self.backup):
+            return False
+        return True
+
+    def _refuse_if_equal(self, source: str, process: str, seen: str) -> None:
+        """What the live one says of itself is right: only where a file differs does going back mend anything."""
+        if folder.tree_hash(self.site, self.live, code=True) == folder.tree_hash(
+            self.site, source, code=True
+        ):
             raise Refused(
-                f"{self.live} is as recorded, {evidence or started(status)}, and {seen}: going to its backup mends "
-                "nothing. Nothing was changed; `python -m checks triage` says what does"
+                f"{self.live} is what {source} is, {process}, after it, and {seen}: going to it mends nothing. Nothing "
+                "was changed; `python -m checks triage` says what does"
             )
-        return f"{self.live} is as recorded, {started(status)}, after it" if works else ""
 
 
 def backups(site: Site, backup: str) -> list[str]:

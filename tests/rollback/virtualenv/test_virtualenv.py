@@ -1,13 +1,12 @@
 """The action `virtualenv`: a broken one makes way for the backup, and what runs is proven to run from it."""
 
 import os
-import re
 import shutil
 from pathlib import Path
 
 import pytest
 
-from tests.rollback.trees import install, site_packages
+from tests.rollback.trees import install, says, site_packages
 
 pytestmark = pytest.mark.drill
 
@@ -32,11 +31,6 @@ def broken(trees):
 
 def versions(venv):
     return sorted(path.name for path in site_packages(venv).glob("*.dist-info"))
-
-
-def says(out):
-    """What was printed, as one line: without the column of times, at which a long line is broken."""
-    return " ".join(re.sub(r" +[0-9.]+ s$", "", out, flags=re.MULTILINE).split())
 
 
 @pytest.mark.covers("virtualenv", "apply", "second", "undo")
@@ -202,17 +196,37 @@ def test_a_virtualenv_that_is_gone_is_brought_back_and_undone(broken):
     assert only(broken.place.folder.glob("venv.undone.*"))
 
 
-def test_put_back_but_not_restarted_needs_the_restart_only(broken):
+def test_put_back_by_hand_it_is_switched_all_the_same(broken):
     """Somebody renamed by hand: the process still runs from the one that was moved away."""
     broken.venv.rename(broken.place.folder / "venv.bad")
     shutil.copytree(broken.backup, broken.venv, symlinks=True)
     code, out = broken.place.run("virtualenv")
     assert code == 0, out
-    assert [line["name"] for line in only(broken.place.journals()) if line["event"] == "done"] == [
-        "restart",
-        "prove",
-    ]
-    assert broken.place.run("virtualenv", "--undo")[0] == 5
+    assert f"runs from {broken.venv}" in says(out)
+
+
+def test_a_file_that_no_list_of_packages_tells_of_is_brought_back(trees):
+    """The package's folder is gone, what says that it is installed is not: the service does not start."""
+    module = site_packages(trees.venv) / "openai.py"
+    for venv in (trees.venv, trees.backup):
+        (site_packages(venv) / "openai.py").write_text("")
+    trees.place.restart()
+    module.unlink()
+    trees.place.env.write_text(trees.place.env.read_text().replace("MODE=ok", "MODE=sick"))
+    trees.place.restart()
+    code, out = trees.place.run("virtualenv")
+    assert "mends nothing" not in out
+    assert module.exists() is False, "undone, since it is the environment that is sick"
+    assert code == 1, out
+
+
+def test_going_to_what_is_there_and_does_not_work_is_refused(trees):
+    trees.place.env.write_text(trees.place.env.read_text().replace("MODE=ok", "MODE=sick"))
+    trees.place.restart()
+    before = trees.place.inventory()
+    code, out = trees.place.run("virtualenv")
+    assert (code, trees.place.inventory()) == (5, before), out
+    assert "mends nothing" in says(out)
 
 
 def test_a_disk_that_fills_up_in_the_middle_is_undone(broken, monkeypatch):
