@@ -5,7 +5,6 @@ from pathlib import Path
 
 from target.description import Target
 
-RUNBOOK_FILES = "restore the package folder from its backup (runbook, Level 2: File-level Rollback)"
 RUNBOOK_CONTAINERS = "go back to the previous image (runbook, Level 3: Container-based Rollback)"
 
 NOTHING_TO_ROLL_BACK = "look at what stands before the service and at its log: there is nothing to go back to"
@@ -33,9 +32,20 @@ def other_environment(target: Target) -> str:
     return f"{command(target, 'rollback environment --to FILE')}, with an environment that was good"
 
 
-def code(target: Target, *, repository: bool) -> str:
-    """Level 2: the code of the last good release, by git where the checkout is a repository."""
-    return git(target) if repository else RUNBOOK_FILES
+def code(target: Target, here: str | None, recorded: str | None) -> str:
+    """Level 2: the code of the last good release: by git where the checkout is not at the recorded revision.
+
+    Where it is, and only files differ, they come from their backup if there is one. Without git the revisions are None.
+    """
+    at_rest = here == recorded and target.code is not None and target.code.backups is not None
+    return files(target) if here is None or at_rest else git(target)
+
+
+def files(target: Target) -> str:
+    """Level 2: code from the dated backup, where the target names one."""
+    if target.code is None or target.code.backups is None:
+        return "name code.backups in the target, or the folder of one: python -m rollback files --to FOLDER"
+    return command(target, "rollback files")
 
 
 def git(target: Target) -> str:

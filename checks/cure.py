@@ -63,7 +63,7 @@ async def _ways(scene: Scene, seen: Standing) -> list[Cure]:
         command = advice.other_environment(target) if blocked else advice.environment(target)
         ways.append(Cure(1, "; ".join(filter(None, [seen.environment[0], blocked])), command))
     if seen.code:
-        ways.append(Cure(2, seen.code[0], advice.code(target, repository=seen.repository)))
+        ways.append(Cure(2, seen.code[0], advice.code(target, *seen.revisions)))
     if seen.image:
         ways.append(Cure(3, seen.image[0], advice.containers(target)))
     if seen.packages:
@@ -152,7 +152,7 @@ async def _grown(scene: Scene, _: Standing, holding: set[str]) -> Cure | None:
 async def _older(scene: Scene, _: Standing, __: set[str]) -> Cure | None:
     """What runs is what was recorded: then the release is what is bad, and an older one is where to go."""
     if scene.record is None:
-        return Cure(2, "no record to compare with", advice.code(scene.survey.target, repository=True))
+        return Cure(2, "no record to compare with", advice.git(scene.survey.target))
     older = [
         each
         for each in await scene.survey.host.all_records()

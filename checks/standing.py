@@ -17,7 +17,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     """A line for each difference, by what it lies in; empty where nothing differs or nothing can be compared.
 
     `served` is a version that differs alone; otherwise it is told in `code`, or follows from the image.
-    `repository`: the code is a git checkout.
+    `revisions` are that of the checkout and the recorded one, None without git.
     """
 
     environment: list[str] = []
@@ -26,7 +26,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     packages: list[str] = []
     image: list[str] = []
     served: list[str] = []
-    repository: bool = False
+    revisions: tuple[str | None, str | None] = (None, None)
 
 
 async def stands(survey: Survey, record: Record | None) -> Standing:
@@ -51,7 +51,7 @@ async def stands(survey: Survey, record: Record | None) -> Standing:
         image=lines[3],
         packages=lines[4],
         served=[] if inside else version,
-        repository=bool(inside) and await _repository(survey),
+        revisions=await _revisions(survey, record) if inside else (None, None),
     )
 
 
@@ -76,11 +76,12 @@ async def previous_useless(survey: Survey) -> str:
     return f"{settings.previous} is equal to it" if same else ""
 
 
-async def _repository(survey: Survey) -> bool:
+async def _revisions(survey: Survey, record: Record | None) -> tuple[str | None, str | None]:
     try:
-        return (await survey.host.code()).revision is not None
+        here = (await survey.host.code()).revision
     except TargetError:
-        return False
+        return None, None
+    return here, record.code.revision if record and record.code else None
 
 
 async def environment(survey: Survey, record: Record | None) -> list[str]:

@@ -114,7 +114,7 @@ async def test_code(survey: Survey, decide: Decide, target: Target, record: Reco
         "code_matches_record",
         problems,
         summary=f"{len(code.files)} files as recorded",
-        next=advice.code(target, repository=record.code.revision is not None),
+        next=advice.code(target, code.revision, record.code.revision),
         n=len(code.files),
     )
 

@@ -93,6 +93,12 @@ OFFERS: dict[str, Offer] = {
             ),
         ),
         Offer(
+            "files",
+            2,
+            "Level 2: restore code and requirements from the dated backup, restart, prove",
+            (Option("to", "this backup folder, or the backup of this record or version", "FOLDER|RECORD"),),
+        ),
+        Offer(
             "virtualenv",
             3,
             "Level 3: put the backup of the virtualenv in place, restart, prove",

@@ -176,7 +176,7 @@ def another_answers(d: Any) -> None:
         (database_down, 3, {"storage_connectivity_lost"}, None, "bring that back"),
         (another_answers, 1, {"api_failures"}, 1, "leads elsewhere"),
         (bucket, 1, {"data_loss"}, 0, "rollback objects"),
-        (open_door, 1, {"security_vulnerability"}, 2, "File-level"),
+        (open_door, 1, {"security_vulnerability"}, 2, "python -m rollback files"),
         (
             dead,
             3,

@@ -148,6 +148,24 @@ def survives_kills(kill_after_line: Callable[[int], Callable[[], None]]) -> Call
     return try_all
 
 
+@pytest.fixture
+def small_disk() -> Iterator[Callable[[Path, str], Path]]:
+    """Mounts a file system in memory of a size (`1m`) on a new folder; root only."""
+    mounted: list[Path] = []
+
+    def mount(folder: Path, size: str) -> Path:
+        folder.mkdir()
+        subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", f"size={size}", "none", str(folder)], check=True, timeout=10
+        )
+        mounted.append(folder)
+        return folder
+
+    yield mount
+    for folder in mounted:
+        subprocess.run(["umount", str(folder)], check=True, timeout=10)
+
+
 @pytest.fixture(scope="session")
 def _trees(_deployment: Place, tmp_path_factory: pytest.TempPathFactory) -> Trees:
     trees = Trees(_deployment, tmp_path_factory.mktemp("templates"))
