@@ -2,7 +2,7 @@
 
 import difflib
 
-from drills.faults import code, configuration, database, provider, service, several, storage
+from drills.faults import code, configuration, database, provider, service, several, storage, virtualenv
 from drills.faults.fault import Entry, Fault, FaultError
 
 FAULTS: tuple[Fault, ...] = (
@@ -13,6 +13,7 @@ FAULTS: tuple[Fault, ...] = (
     *database.FAULTS,
     *service.FAULTS,
     *several.FAULTS,
+    *virtualenv.FAULTS,
 )
 
 

@@ -121,6 +121,7 @@ class Layout(msgspec.Struct, frozen=True):
             self.repository,
             self.service,
             self.venv,
+            *self.root.glob(f"{self.venv.name}.*"),  # what rollbacks have set aside
             self.backups,
             self.state,
             self.stack_file,

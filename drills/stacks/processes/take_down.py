@@ -35,8 +35,8 @@ def take_down(layout: Layout) -> list[int]:
     _remove_sockets(layout)
     layout.settled.unlink(missing_ok=True)
     # Thousands of files that nobody looks at afterwards, and that the next `up` makes anew.
-    if layout.venv.exists():
-        shutil.rmtree(layout.venv)
+    for venv in layout.root.glob(f"{layout.venv.name}*"):
+        shutil.rmtree(venv)
     return killed
 
 

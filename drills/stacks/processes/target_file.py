@@ -37,8 +37,8 @@ def write(layout: Layout, ports: Ports, secrets: Secrets, supervisorctl: str) ->
             "reader": "python-dotenv",
             "required": list(service.REQUIRED),
         },
-        "code": {"checkout": str(layout.service)},
-        "virtualenv": {"path": str(layout.venv)},
+        "code": {"checkout": str(layout.service), "backups": f"{layout.backups}/voice_v2_%Y%m%d"},
+        "virtualenv": {"path": str(layout.venv), "backup": str(layout.backups / "venv")},
         "objects": {
             "endpoint": f"{LOOPBACK}:{ports.s3}",
             "secure": False,

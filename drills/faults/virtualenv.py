@@ -1,0 +1,168 @@
+"""Faults of the service's virtualenv: packages that are others than were installed, an interpreter that is lost."""
+
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+from drills.faults.fault import Fault, FaultError, Place
+from drills.stacks.processes import service
+from drills.stacks.processes.stack import Stack
+from target.wait import Seen, eventually
+
+_STOPS_S = 20.0
+_ASK_S = 20.0
+_ACTION = "virtualenv"
+_WRONG = "0.0.1"
+
+
+class VirtualenvFault(Fault, frozen=True):
+    """`harms` is the path in the virtualenv, a pattern, that is set aside; `edit` makes what lies there instead of it.
+
+    `then` is how the service is afterwards: up as before, or not up at all.
+    """
+
+    harms: str
+    edit: Callable[[Path, Path], None] | None = None
+    then: Literal["up", "down"] = "up"
+
+    def _harmed(self, at: Place) -> Path:
+        found = sorted(at.stack.layout.venv.glob(self.harms)) or sorted(at.saved.glob("*/path"))
+        if not found:
+            raise FaultError(f"{self.name}: there is no {self.harms} in {at.stack.layout.venv}")
+        return found[0] if found[0].name != "path" else Path(found[0].read_text())
+
+    def prepare(self, at: Place) -> None:
+        path = self._harmed(at)
+        _copy(path, at.saved / "was" / path.name)
+        (at.saved / "was" / "path").write_text(str(path))
+
+    def inject(self, at: Place) -> None:
+        path = self._harmed(at)
+        _remove(path)
+        if self.edit is not None:
+            self.edit(at.saved / "was" / path.name, path)
+        at.stack.supervisor.restart(service.NAME)
+
+    def landed(self, at: Place) -> str:
+        path = self._harmed(at)
+        if _same(at.saved / "was" / path.name, path):
+            raise FaultError(f"{self.name}: {path.name} is what it was")
+        if self.then == "down":
+            return goes_down(at.stack, self.name)
+        at.stack.wait_service()
+        return f"{path.name} is another: {_first_version(path)}"
+
+    def heal(self, at: Place) -> None:
+        path = self._harmed(at)
+        _remove(path)
+        _copy(at.saved / "was" / path.name, path)
+        at.stack.restart_service()
+        clear_away(at.stack.layout.venv)
+
+
+def clear_away(live: Path) -> None:
+    """Remove what rollbacks have set aside beside a tree: a drill has seen it."""
+    for pattern in (".failed.*", ".undone.*"):
+        for path in live.parent.glob(live.name + pattern):
+            _remove(path)
+
+
+def goes_down(stack: Stack, name: str) -> str:
+    """Evidence that the service does not start. Raises FaultError when it does."""
+
+    def look() -> Seen:
+        state = stack.supervisor.state(service.NAME)
+        return Seen(state.state in ("FATAL", "BACKOFF", "EXITED"), f"{state.state} {state.detail}")
+
+    waited = eventually(look, deadline_s=_STOPS_S)
+    if not waited.met:
+        raise FaultError(f"{name}: the service runs all the same ({waited.seen})")
+    return f"the service does not start: supervisord says {waited.seen}"
+
+
+def _copy(source: Path, to: Path) -> None:
+    to.parent.mkdir(exist_ok=True)
+    if source.is_dir() and not source.is_symlink():
+        shutil.copytree(source, to, symlinks=True)
+    else:
+        shutil.copy2(source, to, follow_symlinks=False)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _same(one: Path, other: Path) -> bool:
+    if not (other.is_symlink() or other.exists()):
+        return False
+    ran = subprocess.run(
+        ["diff", "-r", "--no-dereference", "-q", str(one), str(other)],
+        capture_output=True,
+        timeout=_ASK_S,
+        check=False,
+    )
+    return ran.returncode == 0
+
+
+def _first_version(metadata: Path) -> str:
+    lines = (metadata / "METADATA").read_text("utf-8").splitlines()
+    return next(line for line in lines if line.startswith("Version: "))
+
+
+def _another_version(was: Path, path: Path) -> None:
+    shutil.copytree(was, path, symlinks=True)
+    metadata = path / "METADATA"
+    lines = metadata.read_text("utf-8").splitlines(keepends=True)
+    at = next(number for number, line in enumerate(lines) if line.startswith("Version: "))
+    lines[at] = f"Version: {_WRONG}\n"
+    metadata.write_text("".join(lines), "utf-8")
+
+
+def _to_nowhere(_: Path, path: Path) -> None:
+    path.symlink_to("/nowhere/python3")
+
+
+FAULTS: tuple[Fault, ...] = (
+    VirtualenvFault(
+        name="package-version-wrong",
+        says="another version of a package is installed than was recorded",
+        part="virtualenv",
+        shows=("packages_match_record",),
+        cure=_ACTION,
+        harms="lib/python3*/site-packages/httpx-*.dist-info",
+        edit=_another_version,
+    ),
+    VirtualenvFault(
+        name="package-missing",
+        says="a package that the service imports is not installed any more",
+        part="virtualenv",
+        shows=("service_ready",),
+        cure=_ACTION,
+        harms="lib/python3*/site-packages/fastapi",
+        then="down",
+    ),
+    VirtualenvFault(
+        name="virtualenv-detached",
+        says="the virtualenv has no pyvenv.cfg: its interpreter does not know that it is one",
+        part="virtualenv",
+        shows=("service_ready",),
+        cure=_ACTION,
+        harms="pyvenv.cfg",
+        then="down",
+    ),
+    VirtualenvFault(
+        name="interpreter-gone",
+        says="the interpreter that the virtualenv was made from is not there any more",
+        part="virtualenv",
+        shows=("service_ready",),
+        cure=_ACTION,
+        harms="bin/python",
+        edit=_to_nowhere,
+        then="down",
+    ),
+)
