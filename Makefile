@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test unit drill coverage checkcode bench phrases lock clean
+.PHONY: help venv demo test unit drill docker coverage checkcode bench phrases lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,10 +24,13 @@ demo: venv ## break a whole voice-v2 on this machine, roll it back, prove the re
 test: unit drill ## every test: units first, then those that bring up a stack
 
 unit: venv ## the unit tests, under a minute
-	$(BIN)/pytest tests -m "not drill" -p xdist -n 3 --dist loadfile -q
+	$(BIN)/pytest tests -m "not drill and not docker" -p xdist -n 3 --dist loadfile -q
 
 drill: venv ## the tests that bring up a whole stack
-	$(BIN)/pytest tests -m drill -q
+	$(BIN)/pytest tests -m "drill and not docker" -q
+
+docker: venv ## the tests on a Docker engine; .ci/engine brings one
+	$(BIN)/pytest tests -m docker -q
 
 coverage: venv ## which action is tested in which respect; a hole is an error
 	@$(BIN)/python -m tests.coverage

@@ -5,7 +5,6 @@ from pathlib import Path
 
 from target.description import Target
 
-RUNBOOK_CONTAINERS = "go back to the previous image (runbook, Level 3: Container-based Rollback)"
 
 NOTHING_TO_ROLL_BACK = "look at what stands before the service and at its log: there is nothing to go back to"
 MEND_WHAT_IS_BEHIND = "bring that back; what runs and how it is configured is as recorded"
@@ -59,8 +58,7 @@ def git(target: Target) -> str:
 
 def containers(target: Target) -> str:
     """Level 3: the image of the last good release."""
-    del target
-    return RUNBOOK_CONTAINERS
+    return command(target, "rollback containers")
 
 
 def virtualenv(target: Target) -> str:

@@ -137,7 +137,7 @@ async def test_process_code(survey: Survey, decide: Decide) -> None:
 
 @pytest.mark.decides("image_matches_record")
 @pytest.mark.needs("service.compose", "record.image_digest")
-async def test_image(survey: Survey, decide: Decide, record: Record) -> None:
+async def test_image(survey: Survey, decide: Decide, record: Record, target: Target) -> None:
     digest = await survey.host.image()
     decide.require(
         "image_matches_record",
@@ -145,7 +145,7 @@ async def test_image(survey: Survey, decide: Decide, record: Record) -> None:
         if digest == record.image_digest
         else [f"runs {digest or 'no image'}, recorded {record.image_digest}"],
         summary=f"image {(digest or '')[:19]}",
-        next=advice.RUNBOOK_CONTAINERS,
+        next=advice.containers(target),
     )
 
 

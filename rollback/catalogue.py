@@ -99,6 +99,12 @@ OFFERS: dict[str, Offer] = {
             (Option("to", "this backup folder, or the backup of this record or version", "FOLDER|RECORD"),),
         ),
         Offer(
+            "containers",
+            3,
+            "Level 3: pin the previous image in the compose file, make the container anew, prove",
+            (Option("to", "this image or record instead of the newest healthy record", "IMAGE"),),
+        ),
+        Offer(
             "virtualenv",
             3,
             "Level 3: put the backup of the virtualenv in place, restart, prove",

@@ -61,11 +61,17 @@ class Api(Section, frozen=True):
 
 
 class Compose(Section, frozen=True):
-    """A service of a compose project; `project` is the `-p` name where it is not the folder's."""
+    """A service of a compose project; `project` is the `-p` name where it is not the folder's.
+
+    `overrides` are the further `-f` files, in order; without them those that compose itself takes beside `file`.
+    `previous` is the image to go back to.
+    """
 
     file: str
     service: str
     project: str | None = None
+    overrides: tuple[str, ...] = ()
+    previous: str | None = None
 
 
 class Supervisor(Section, frozen=True):

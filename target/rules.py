@@ -162,6 +162,12 @@ def _hosts(document: Document, target: Target) -> None:
 def _service(document: Document, target: Target) -> None:
     if target.service is None:
         return
+    for index, path in enumerate(target.service.compose.overrides if target.service.compose else ()):
+        if not path.startswith("/"):
+            raise document.fault(
+                f"service.compose.overrides.{index}",
+                f"{path!r} must be absolute; write e.g. /srv/voice/prod.yml",
+            )
     chosen = [name for name in _CONTROLS if getattr(target.service, name) is not None]
     if len(chosen) != 1:
         seen = f"{' and '.join(chosen)} at once" if chosen else "none of them"

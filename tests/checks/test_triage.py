@@ -168,7 +168,7 @@ def another_answers(d: Any) -> None:
         (same_previous, 3, {"environment_conflict"}, 1, "rollback environment --to FILE"),
         (lacking_previous, 3, {"environment_conflict"}, 1, "rollback environment --to FILE"),
         (several, 3, {"environment_conflict"}, 2, "python -m rollback set"),
-        (another_image, 1, {"api_failures"}, 3, "Container-based"),
+        (another_image, 1, {"api_failures"}, 3, "rollback containers"),
         (broken_virtualenv, 1, {"api_failures"}, 3, "virtualenv"),
         (rows, 1, {"data_loss"}, 0, "python -m rollback database"),
         (rows_and_objects, 1, {"data_loss"}, 0, "rollback objects"),
