@@ -35,6 +35,11 @@ class Offer(msgspec.Struct, frozen=True):
     about: str
     options: tuple[Option, ...] = ()
 
+    @property
+    def shared(self) -> bool:
+        """Whether it works on a store that all hosts of a target use: it is carried out from the first host alone."""
+        return self.level == 0
+
     def build(self, site: "Site", options: Namespace, record: "Record | None" = None) -> "Action[Any]":
         """The action for a host. `record`: where a set goes, so that every part goes there. Raises TargetError."""
         module = importlib.import_module(f"rollback.actions.{self.name}")

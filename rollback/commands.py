@@ -47,7 +47,8 @@ def action(call: Call, offer: Offer) -> int:
     stop = _listen_for_stop()
     asked = _once(lambda: _confirm(call))
     results: list[Result] = []
-    for site in call.sites():
+    sites = call.sites()[:1] if offer.shared else call.sites()
+    for site in sites:
         engine = Engine(offer.build(site, options), site, call.progress, confirm=asked, stop=stop.is_set)
         try:
             result = engine.carry_out(order)
@@ -59,7 +60,8 @@ def action(call: Call, offer: Offer) -> int:
         _conclude(call, engine, result)
         if result.exit_code:
             break
-    _tell_hosts(call, results)
+    if not offer.shared:
+        _tell_hosts(call, results)
     if options.json:
         print_json(call.redactor, {"exit_code": results[-1].exit_code, "hosts": results})
     return results[-1].exit_code

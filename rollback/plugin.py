@@ -46,7 +46,7 @@ def _carry_out(
         )
     redactor = Redactor(load.secrets(target))
     results: list[Result] = []
-    for url in target.hosts:
+    for url in target.hosts[:1] if offer.shared else target.hosts:
         site = site_of(target, url, redactor)
         engine = Engine(offer.build(site, options), site, Progress(seen, redactor))
         results.append(engine.carry_out(order))

@@ -17,6 +17,7 @@ from rollback.actions.objects.backups import (
     name_of,
 )
 from rollback.actions.objects.compare import Contents, compare, fits
+from rollback.actions.objects.plan import objects
 from rollback.actions.objects.stores import BackupContent, Content, Stores, at_once, lacking, open_stores
 from rollback.actions.objects.truth import Truth, ask, refuse_strangers
 from rollback.snapshots.part import Part
@@ -116,10 +117,10 @@ class ObjectsPart(Part):
         )
         self._complete(stores, backup, there, copied, moment)
         size = sum(item.size for item in copied)
-        says = f"{len(copied)} objects ({size / 1e6:.1f} MB) in {stores.backup.bucket}/{backup.name}"
+        says = f"{objects(copied)} ({size / 1e6:.1f} MB) in {stores.backup.bucket}/{backup.name}"
         if chosen.carried:
             says += f", {len(chosen.carried)} of them from earlier backups, since the bucket has no good ones"
-        return says + (f"; {len(chosen.lost)} are lost, for example {chosen.lost[0]}" if chosen.lost else "")
+        return says + (f"; {objects(chosen.lost)} lost, for example {chosen.lost[0]}" if chosen.lost else "")
 
     def _choose(self, stores: Stores, earlier: list[BackupContent], report: Callable[[str], None]) -> Chosen:
         live = Content(stores.live, report)

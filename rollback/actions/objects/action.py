@@ -15,6 +15,7 @@ from rollback.actions.objects.plan import (
     digest,
     encode,
     kept_below,
+    objects,
     overwrites,
     read_entries,
 )
@@ -88,7 +89,7 @@ class ObjectsAction(Action[ObjectsPlan]):
         if not compared.cures:
             lost = _lost(found)
             already = f"nothing that the backups hold is missing or corrupt in {plan.bucket}" + (
-                f"; but {lost}" if lost else f" ({found.total} objects)"
+                f"; but {lost}" if lost else f" ({objects(found.total)})"
             )
         return Survey(
             goal=f"objects of {plan.bucket} from {self._where(chosen)}",
@@ -143,10 +144,10 @@ class ObjectsAction(Action[ObjectsPlan]):
         ]
         if gone:
             raise Refused(
-                f"{len(gone)} objects of before are gone from {plan.backup_bucket}/{plan.kept}, for example {gone[0]}; "
+                f"{objects(gone)} of before gone from {plan.backup_bucket}/{plan.kept}, for example {gone[0]}; "
                 "nothing was changed"
             )
-        return [Finding(f"{plan.count} objects in the list of that run; {len(kept)} kept from before")]
+        return [Finding(f"{objects(plan.count)} in the list of that run; {len(kept):,} kept from before")]
 
     def goal_of(self, plan: ObjectsPlan) -> str:
         return f"objects of {plan.bucket} from {plan.backup_bucket} ({', '.join(plan.backups)})"
@@ -187,7 +188,7 @@ class ObjectsAction(Action[ObjectsPlan]):
         refuse_strangers(truth, live.objects, first.objects, taken)
         if manifest is not None and (spoilt := len(manifest.objects) - len(first.verified)):
             findings.append(
-                Finding(f"{spoilt} objects of {first.backup.name} are not what its manifest says", doubt=True)
+                Finding(f"{objects(spoilt)} of {first.backup.name} not what its manifest says", doubt=True)
             )
         return Found(
             compared=compare(live, contents, truth),
@@ -226,12 +227,12 @@ class ObjectsAction(Action[ObjectsPlan]):
             first = found.compared.cures[0]
             word = "missing" if first.before is None else "corrupt"
             raise StepFailed(
-                f"{len(found.compared.cures)} objects of {plan.bucket} are missing or corrupt again, for example "
+                f"{objects(found.compared.cures)} of {plan.bucket} missing or corrupt again, for example "
                 f"{first.key} ({word}): is somebody else writing there?"
             )
         lost = _lost(found)
         return (
-            f"{found.total} objects, {found.compared.alike} as in {found.sources[0].name}, nothing to restore"
+            f"{objects(found.total)}, {found.compared.alike:,} as in {found.sources[0].name}, nothing to restore"
             + (f"; but {lost}" if lost else "")
         )
 
@@ -266,26 +267,20 @@ def _findings(found: Found) -> list[Finding]:
     compared = found.compared
     told = [
         Finding(
-            f"{compared.alike} of {found.total} objects are as in the backup; {compared.missing} missing and "
-            f"{compared.corrupt} corrupt, {compared.size / 1e6:.1f} MB to copy"
+            f"{objects(compared.alike)} of {found.total:,} as in the backup; {compared.missing:,} missing and "
+            f"{compared.corrupt:,} corrupt, {compared.size / 1e6:.1f} MB to copy"
         )
     ]
     if compared.good:
-        told.append(
-            Finding(
-                f"{len(compared.good)} objects differ from the backup and are as they should be: they stay"
-            )
-        )
+        told.append(Finding(f"{objects(compared.good)} other than in the backup, and good: not touched"))
     doubts = (
-        (compared.unsure, "differ from the backup, and nothing says that they are wrong: they stay"),
+        (compared.unsure, "other than in the backup, and nothing says which is right: not touched"),
         (
             compared.unknown,
-            "of the backup are named by neither usage log nor record, and left out (restore lost rows first)",
+            "of the backup named by neither usage log nor record: left out; restore lost rows first",
         ),
     )
-    told += [
-        Finding(f"{len(keys)} objects {says} ({_some(keys)})", doubt=True) for keys, says in doubts if keys
-    ]
+    told += [Finding(f"{objects(keys)} {says} ({_some(keys)})", doubt=True) for keys, says in doubts if keys]
     lost = _lost(found)
     return [*told, *([Finding(lost, doubt=True)] if lost else [])]
 
@@ -294,8 +289,8 @@ def _lost(found: Found) -> str:
     compared = found.compared
     if not compared.lost:
         return ""
-    spoilt = f", {len(compared.spoilt)} of them spoilt in the backups too" if compared.spoilt else ""
-    return f"{len(compared.lost)} objects are lost, no backup has them{spoilt} ({_some(compared.lost)})"
+    spoilt = f", {len(compared.spoilt):,} of them spoilt there too" if compared.spoilt else ""
+    return f"{objects(compared.lost)} lost: good in no backup{spoilt} ({_some(compared.lost)})"
 
 
 def _some(keys: Sequence[str]) -> str:

@@ -1,6 +1,7 @@
 """What a run restores: the plan in the journal, and the list of objects beside it on the host."""
 
 import hashlib
+from collections.abc import Sized
 
 import msgspec
 
@@ -60,6 +61,12 @@ class ObjectsPlan(Plan, frozen=True, kw_only=True):
     def count(self) -> int:
         """How many objects it restores."""
         return self.missing + self.corrupt
+
+
+def objects(these: int | Sized) -> str:
+    """`1 object`, `10,000 objects`."""
+    count = these if isinstance(these, int) else len(these)
+    return "1 object" if count == 1 else f"{count:,} objects"
 
 
 def kept_below(stamp: str) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from rollback.actions.objects.plan import Before, Entry, ObjectsPlan, overwrites
+from rollback.actions.objects.plan import Before, Entry, ObjectsPlan, objects, overwrites
 from rollback.actions.objects.stores import Stores, at_once
 from rollback.errors import StepFailed
 from rollback.step import Course, Finding, Step
@@ -67,7 +67,7 @@ class Keep(Step):
     def commands(self) -> tuple[str, ...]:
         plan = self.plan
         return (
-            f"copy {plan.sets_aside} corrupt objects from {plan.bucket} to {plan.backup_bucket}/{plan.kept}",
+            f"copy the corrupt ({objects(plan.sets_aside)}) from {plan.bucket} to {plan.backup_bucket}/{plan.kept}",
         )
 
     @property
@@ -126,7 +126,7 @@ class Restore(Step):
             "by the server itself" if stores.live.server == stores.backup.server else "streamed through here"
         )
         whence = ", ".join(plan.backups)
-        what = f"{plan.count} objects ({plan.size / 1e6:.1f} MB) from {plan.backup_bucket} ({whence}) to {plan.bucket}"
+        what = f"{objects(plan.count)} ({plan.size / 1e6:.1f} MB) from {plan.backup_bucket} ({whence}) to {plan.bucket}"
         does = f"copy {what}, {way}, several at once; read each back, compare its SHA-256"
         return (does, *_examples(self.bench.entries(), plan))
 
@@ -134,10 +134,10 @@ class Restore(Step):
     def undoes(self) -> str:
         plan = self.plan
         if plan.versioning == "Enabled":
-            return f"remove the {plan.count} versions that were added to {plan.bucket}"
-        parts = [f"remove {plan.missing} objects from {plan.bucket}"] if plan.missing else []
+            return f"remove the versions that were added to {plan.bucket} ({objects(plan.count)})"
+        parts = [f"remove {objects(plan.missing)} from {plan.bucket}"] if plan.missing else []
         if plan.corrupt:
-            parts.append(f"copy {plan.corrupt} back from {plan.backup_bucket}/{plan.kept}")
+            parts.append(f"copy {objects(plan.corrupt)} back from {plan.backup_bucket}/{plan.kept}")
         return "; ".join(parts)
 
     def preflight(self) -> list[Finding]:
@@ -160,12 +160,12 @@ class Restore(Step):
             left += 1
         restored = self.plan.count - left
         later = f" · {left} written by the service meanwhile, left as they are" if left else ""
-        return f"{restored} objects in {self.plan.bucket}, SHA-256 as in the backup{later}"
+        return f"{objects(restored)} in {self.plan.bucket}, SHA-256 as in the backup{later}"
 
     def undo(self, course: Course, /) -> str:
         left = sum(at_once(self._put_back, self.bench.entries(), course.report, course))
-        later = f"; {left} were written by the service since, and stay" if left else ""
-        return f"{self.plan.count - left} objects of {self.plan.bucket} are as before{later}"
+        later = f"; {objects(left)} written by the service since: not touched" if left else ""
+        return f"{objects(self.plan.count - left)} of {self.plan.bucket} as before{later}"
 
     def _restore(self, entry: Entry) -> None:
         stores = self.bench.stores
@@ -263,7 +263,7 @@ def describe_state(bench: Bench) -> list[str]:
     )
     other = plan.count - restored - before
     return [
-        f"{plan.bucket}: of {plan.count} objects {restored} restored, {before} as before, {other} neither",
+        f"{plan.bucket}: of {objects(plan.count)} {restored} restored, {before} as before, {other} neither",
         f"what was overwritten is in {plan.backup_bucket}/{plan.kept}",
     ]
 

@@ -96,14 +96,14 @@ def test_undo_leaves_what_the_service_wrote_since(bucket):
     code, out = bucket.run("objects", "--undo")
     assert code == 0, out
     assert bucket.contents(bucket.live)[MISSING] == b"written after the rollback"
-    assert "1 were written by the service since, and stay" in flat(out)
+    assert "1 object written by the service since: not touched" in flat(out)
 
 
 def test_undo_is_refused_when_what_was_kept_is_gone(bucket):
     assert bucket.run("objects")[0] == 0
     for key in bucket.contents(bucket.backup, ".failed/"):
         bucket.client.remove_object(bucket.backup, f".failed/{key}")
-    assert "2 objects of before are gone" in refused(bucket, "--undo")
+    assert "2 objects of before gone" in refused(bucket, "--undo")
 
 
 class TestWhatStays:
@@ -113,7 +113,7 @@ class TestWhatStays:
         code, out = bucket.run("objects")
         assert code == 0, out
         assert bucket.contents(bucket.live) == GOOD | {NEWER: b"newer"}
-        assert "1 objects differ from the backup and are as they should be" in flat(out)
+        assert "1 object other than in the backup, and good: not touched" in flat(out)
 
     def test_an_object_that_nothing_speaks_against(self, bucket):
         bucket.record({key: content for key, content in GOOD.items() if key != CORRUPT})
@@ -121,9 +121,7 @@ class TestWhatStays:
         code, out = bucket.run("objects")
         assert code == 0, out
         assert bucket.contents(bucket.live)[CORRUPT] == corrupt
-        assert "1 objects differ from the backup, and nothing says that they are wrong: they stay" in flat(
-            out
-        )
+        assert "1 object other than in the backup, and nothing says which is right: not touched" in flat(out)
 
     def test_an_object_that_the_backup_has_spoilt_too(self, bucket):
         bucket.put(bucket.backup, f"{DATED}/{MISSING}", b"spoilt")
@@ -132,10 +130,10 @@ class TestWhatStays:
         code, out = bucket.run("objects")
         assert code == 0, out
         assert bucket.contents(bucket.live) == before | {SHORT: GOOD[SHORT]}
-        assert "2 objects are lost, no backup has them, 2 of them spoilt in the backups too" in flat(out)
+        assert "2 objects lost: good in no backup, 2 of them spoilt there too" in flat(out)
         code, out = bucket.run("objects")
         assert code == 0
-        assert "2 objects are lost" in flat(out), "a second run does not hide it"
+        assert "2 objects lost" in flat(out), "a second run does not hide it"
 
     def test_without_record_and_log_only_what_is_missing_is_copied(self, bucket):
         bucket.record({})
@@ -497,3 +495,16 @@ def test_the_usage_log_cannot_be_asked(bucket):
     assert code == 0, out
     assert "the usage log cannot be asked" in flat(out)
     assert bucket.contents(bucket.live) == GOOD | {NEWER: b"newer"}
+
+
+def test_hosts_share_the_bucket(bucket):
+    """It is carried out once, from the first host, and so is its undo; the others need not even be there."""
+    bucket.write_target(hosts=["local://", "docker://no-such-container"])
+    before = bucket.contents(bucket.live)
+    code, out = bucket.run("objects")
+    assert code == 0, out
+    assert "not begun" not in out
+    assert bucket.contents(bucket.live) == GOOD | {NEWER: b"newer"}
+    code, out = bucket.run("objects", "--undo")
+    assert code == 0, out
+    assert bucket.contents(bucket.live) == before

@@ -77,7 +77,7 @@ def test_the_action_goes_back_to_it(good):
     code, out = good.run("objects")
     assert code == 0
     assert MISSING in good.contents(good.live)
-    assert "1 objects of 2026-11-24 are not what its manifest says" in " ".join(out.split())
+    assert "1 object of 2026-11-24 not what its manifest says" in " ".join(out.split())
     assert SHORT not in good.contents(good.live)
 
 
@@ -98,7 +98,7 @@ def test_a_corrupt_object_is_taken_from_the_backup_before(good):
 def test_a_corrupt_object_that_no_backup_has_is_left_out(good):
     good.put(good.live, CORRUPT, bytes(len(GOOD[CORRUPT])))
     says = take(good, FIRST)
-    assert f"1 are lost, for example {CORRUPT}" in says
+    assert f"1 object lost, for example {CORRUPT}" in says
     assert copies(good, "2026-11-24") == {
         key: content for key, content in EVERYTHING.items() if key != CORRUPT
     }
