@@ -5,7 +5,6 @@ from pathlib import Path
 
 from target.description import Target
 
-
 NOTHING_TO_ROLL_BACK = "look at what stands before the service and at its log: there is nothing to go back to"
 MEND_WHAT_IS_BEHIND = "bring that back; what runs and how it is configured is as recorded"
 NOTHING_SERVED = "the service answers no speech request with success"
