@@ -1,6 +1,6 @@
 """A service small enough to restart in a blink: reads `.env` at its start and answers /health as voice-v2 does.
 
-`STT_PROVIDERS` and `TTS_PROVIDERS` list the providers that it says to use.
+`STT_PROVIDERS` and `TTS_PROVIDERS` list the providers that it says to use, unless `SETTINGS` names a JSON file of them.
 
 `MODE` in the file: ok; never (does not listen); exit (ends at once); sick (says unhealthy).
 With `CODE` it serves the package that is in that folder: its `__version__`, and as its name what it says of itself.
@@ -39,6 +39,18 @@ body = (
 )
 listed = {key: settings.get(f"{key}_PROVIDERS", "").partition("#")[0] for key in ("STT", "TTS")}
 turns = {key: [name.strip(" '\"") for name in names.split(",")] for key, names in listed.items()}
+if settings.get("SETTINGS"):
+    import json
+
+    with open(settings["SETTINGS"], encoding="utf-8") as file:  # noqa: PTH123  (as above)
+        mappings = json.load(file)
+    turns = {
+        key: sorted(
+            (n for n in mappings[key] if mappings[key][n]["enabled"]),
+            key=lambda n: mappings[key][n]["priority"],
+        )
+        for key in ("STT", "TTS")
+    }
 told = ", ".join(
     f'"{name}": {{"stt_priority": {turns["STT"].index(name) + 1}, "tts_priority": {turns["TTS"].index(name) + 1}}}'
     for name in turns["STT"]

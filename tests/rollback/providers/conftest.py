@@ -72,7 +72,8 @@ def settings_file(chosen: Place) -> Place:
         name: {"enabled": True, "priority": turn}
         for turn, name in enumerate(("openai", "google", "yandex"), 1)
     }
-    path.write_text(json.dumps({"stt": entries, "tts": entries}, indent=1))
-    chosen.write_target(**described(chosen, stt="stt", tts="tts", file=str(path)))
+    path.write_text(json.dumps({"STT": entries, "TTS": entries}, indent="\t"))
+    chosen.env.write_text(f"{ENV}SETTINGS={path}\n")
+    chosen.write_target(**described(chosen, stt="STT", tts="TTS", file=str(path)))
     chosen.restart()
     return chosen

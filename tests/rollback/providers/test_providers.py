@@ -113,14 +113,44 @@ def test_going_back_to_the_environment_of_before_makes_the_choice_void(chosen):
 
 
 def test_in_a_file_of_settings(settings_file):
-    """The tiny service does not read that file: what it says it uses is asked back, and that is found out."""
+    path = settings_file.folder / "voice-settings.json"
+    before, env = path.read_text(), settings_file.env.read_bytes()
+    code, out = settings_file.run("providers", "--disable", "openai")
+    assert code == 0, out
+    assert uses(settings_file) == ["yandex", "google"], "google fails, and is not raised"
+    assert len(path.read_text().splitlines()) == len(before.splitlines())
+    assert path.read_text().count('"enabled": false') == 2
+    assert settings_file.env.read_bytes() == env
+    code, out = settings_file.run("providers", "--undo")
+    assert code == 0, out
+    assert path.read_text() == before
+    assert uses(settings_file) == ["openai", "google", "yandex"]
+
+
+def test_a_service_that_reads_another_file_is_found_out_and_all_is_undone(settings_file):
     path = settings_file.folder / "voice-settings.json"
     before = path.read_text()
+    settings_file.env.write_bytes(ENV.encode())
+    settings_file.restart()
     code, out = settings_file.run("providers")
     assert code == 1, out
     assert "the service uses openai, google, yandex, and" in words(out)
     assert path.read_text() == before
     assert not (settings_file.state / "providers.json").exists()
+
+
+def test_one_that_was_left_out_by_hand_is_made_a_choice(chosen):
+    chosen.env.write_bytes(ENV_WITHOUT_GOOGLE.encode())
+    chosen.restart()
+    code, out = chosen.run("providers", "--disable", "google")
+    assert code == 0, out
+    assert remembered(chosen)["disabled"] == ["google"]
+    assert not list(chosen.folder.glob(".env.failed.*")), "the file says so already"
+    before = chosen.inventory()
+    assert chosen.run("providers", "--disable", "google")[0] == 0
+    assert chosen.inventory() == before
+    assert chosen.run("providers", "--undo")[0] == 0
+    assert not (chosen.state / "providers.json").exists()
 
 
 def without_telling(place):
