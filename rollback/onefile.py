@@ -1,13 +1,17 @@
 """The steps that give one file on the host other bytes: keep what is there, then switch by one rename."""
 
 import shlex
+from collections.abc import Iterable
 
 from rollback.action import Plan
 from rollback.errors import Refused, StepFailed
 from rollback.site import Site
 from rollback.step import Course, Finding, Step
+from target import environment
+from target.dialects import Reader
 from target.errors import HostError
 from target.host import FileFacts
+from target.redact import secrets_of
 
 # As the file that it will replace: owner, group, mode.
 _DRESS = 'chown --reference="$1" -- "$2" && chmod --reference="$1" -- "$2" && sync -- "$2"'
@@ -42,6 +46,14 @@ def in_place(site: Site, path: str) -> tuple[str, FileFacts | None]:
     if facts is not None and facts.kind != "regular":
         raise Refused(f"{path} on {site.host.url} is a {facts.kind}, not a file: correct the target")
     return file, facts
+
+
+def learn_secrets(site: Site, paths: Iterable[str], reader: Reader) -> None:
+    """Teach the redactor the secrets in environment files, those of them that are there."""
+    for path in paths:
+        facts = site.host.facts(path)
+        if facts is not None and facts.kind in ("regular", "symlink"):
+            site.redactor.add(secrets_of(environment.read(site.host.read(path), reader).variables))
 
 
 class Files:

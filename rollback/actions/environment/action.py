@@ -8,7 +8,7 @@ from rollback.actions.environment.candidate import Candidate, read_candidate
 from rollback.actions.environment.envfile import EnvironmentPlan, Switch
 from rollback.errors import Refused, StepFailed
 from rollback.journal import Story
-from rollback.onefile import Files, SetAside, in_place
+from rollback.onefile import Files, SetAside, in_place, learn_secrets
 from rollback.proof import Prove
 from rollback.readiness import ready, started, started_after
 from rollback.restart import controllable
@@ -201,11 +201,7 @@ class EnvironmentAction(Action[EnvironmentPlan]):
         )
 
     def learn(self, plan: EnvironmentPlan) -> None:
-        for path in (plan.file, plan.kept, plan.source):
-            facts = self.site.host.facts(path)
-            if facts is not None and facts.kind in ("regular", "symlink"):
-                content = self.site.host.read(path)
-                self.site.redactor.add(secrets_of(environment.read(content, self.settings.reader).variables))
+        learn_secrets(self.site, (plan.file, plan.kept, plan.source), self.settings.reader)
 
 
 def _changes(old: dict[str, str], new: dict[str, str]) -> str:

@@ -14,7 +14,7 @@ from rollback.actions.providers.remember import Remember
 from rollback.errors import Refused
 from rollback.journal import Story
 from rollback.lock import whoami
-from rollback.onefile import FilePlan, Files, SetAside, in_place
+from rollback.onefile import FilePlan, Files, SetAside, in_place, learn_secrets
 from rollback.proof import Prove
 from rollback.readiness import finish, ready, started, started_after
 from rollback.restart import controllable
@@ -114,10 +114,15 @@ class ProvidersAction(Action[ProvidersPlan]):
         )
         already = ""
         if decision.after == before and set(decision.out) <= set(chosen.disabled if chosen else ()):
-            if not (works and started_after(status, facts.changed)):
+            if not started_after(status, facts.changed):
                 raise Refused(
-                    f"{file} already says {before}, yet: {started(status)}, {seen}; "
+                    f"{file} already says {before}, and {started(status)} is older: "
                     f"{site.service.commands('restart')}; nothing was changed"
+                )
+            if not works:
+                raise Refused(
+                    f"no provider fails every time, and yet {seen}: `python -m checks triage` says what is wrong; "
+                    "nothing was changed"
                 )
             already = _already(answers, chosen, before)
         return Survey(
@@ -154,8 +159,8 @@ class ProvidersAction(Action[ProvidersPlan]):
         return Files(self.site, plan).changed()
 
     def learn(self, plan: ProvidersPlan) -> None:
-        del plan
-        self._variables()
+        switched = (plan.file, plan.kept) if self.path == self.environment.file else ()
+        learn_secrets(self.site, {self.environment.file, *switched}, self.environment.reader)
 
     def check_resume(self, plan: ProvidersPlan, *, back: bool) -> None:
         asked_else = set(self.disable) - set(plan.choice.disabled) or self.first not in (

@@ -242,8 +242,28 @@ def test_a_file_that_says_so_and_a_process_that_does_not_know(chosen):
     before = chosen.inventory()
     code, out = chosen.run("providers")
     assert (code, chosen.inventory()) == (5, before)
-    assert "already says openai, yandex, yet: process" in words(out)
+    assert "already says openai, yandex, and process" in words(out)
     assert "quickctl restart voice" in words(out)
+
+
+def test_a_service_that_is_ill_of_something_else(chosen, providers):
+    providers.failing.clear()
+    chosen.env.write_bytes(ENV.replace("MODE=ok", "MODE=sick").encode())
+    chosen.restart()
+    before = chosen.inventory()
+    code, out = chosen.run("providers")
+    assert (code, chosen.inventory()) == (5, before)
+    assert "no provider fails every time, and yet /health says 'unhealthy'" in words(out)
+    assert "checks triage" in words(out)
+
+
+def test_undone_though_the_file_is_gone(chosen):
+    assert chosen.run("providers")[0] == 0
+    chosen.env.unlink()
+    code, out = chosen.run("providers", "--undo")
+    assert code == 0, out
+    is_old(chosen)
+    assert "swordfish" not in out
 
 
 def test_no_settings_in_the_target(chosen):
