@@ -3,9 +3,14 @@
 import pytest
 
 from drills.faults import active
+from rollback.catalogue import OFFERS
 from tests.drills.cures import REHEARSED
 
 pytestmark = pytest.mark.drill
+
+
+def test_every_action_that_the_embedded_stack_offers_is_rehearsed():
+    assert OFFERS.keys() - REHEARSED.keys() <= {"containers"}, "containers need a Docker engine"
 
 
 @pytest.mark.parametrize("action", REHEARSED)
