@@ -125,7 +125,7 @@ class TestClock:
 def test_of_two_operators_exactly_one_wins_and_the_other_is_told(place):
     """Two real processes at once; the winner is held up by a service that never gets ready."""
     place.reset(env=BAD.replace("sick", "ok"), previous=GOOD.replace("MODE=ok", "MODE=never"))
-    place.write_target(service={"ready_s": 4})
+    place.write_target(service={"ready_s": 8})
     command = [sys.executable, "-m", "rollback", "--target", str(place.target), "environment"]
     environ = {**os.environ, "COLUMNS": "110"}
     both = [
