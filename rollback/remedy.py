@@ -26,7 +26,7 @@ def remedies(site: Site, found: Comparison) -> list[str]:
     if "code" in parts or (unexplained and not contained):
         wanted |= _code(site)
     if "packages" in parts:
-        wanted.add("virtualenv")
+        wanted.add(_packages(site, wanted))
     if "environment" in parts:
         wanted.add("environment")
     return [name for name in ORDER if name in wanted and name in OFFERS]
@@ -37,3 +37,10 @@ def _code(site: Site) -> set[str]:
         return set()
     there = site.host.facts(f"{site.target.code.checkout.rstrip('/')}/.git")
     return {"git" if there is not None else "files"}
+
+
+def _packages(site: Site, wanted: set[str]) -> str:
+    """Without a backup of the virtualenv, a new one is made from the requirements of the backup of the code."""
+    backed_up = site.target.virtualenv is not None and site.target.virtualenv.backup is not None
+    from_files = site.target.code is not None and site.target.code.backups is not None and "git" not in wanted
+    return "files" if from_files and not backed_up else "virtualenv"

@@ -3,8 +3,11 @@
 from argparse import Namespace
 
 from rollback.actions.files.action import FilesAction
+from rollback.actions.files.glance import glance
 from rollback.site import Site
 from target.record import Record
+
+__all__ = ["build", "glance"]
 
 
 def build(site: Site, options: Namespace, record: Record | None) -> FilesAction:

@@ -1,5 +1,7 @@
 """The action `set` with the actions as they are: packages and environment, code and environment."""
 
+import json
+
 import msgspec
 import pytest
 
@@ -57,6 +59,33 @@ def test_packages_and_environment(packages):
     assert code == 0, out
     assert place.env.read_text() == before
     assert list(packages.venv.rglob("openai-0.9.dist-info"))
+
+
+def test_code_by_files_packages_and_environment(packages):
+    place = packages.place
+    broken = place.env.read_text()
+    install(packages.venv, "openai", "1.2.0")
+    place.env.write_text(place.previous.read_text())
+    place.restart()
+    code, out = place.run("snapshot", "code")
+    assert code == 0, out
+    packages.write_code("2.4.0")
+    install(packages.venv, "openai", "0.9")
+    place.env.write_text(broken)
+    place.restart()
+    told = json.loads(place.run("status", "--json")[1])["hosts"][0]
+    assert {each["part"] for each in told["differs"]} == {"version", "code", "packages", "environment"}
+    ways = {release["name"]: release["ways"] for release in told["releases"]}
+    assert ways["good"] == ["files", "virtualenv", "environment"]
+    assert told["next"] == "python -m rollback set --dry-run"
+    code, out = place.run("set")
+    assert code == 0, out
+    assert place.serves() == "of 2.3.1"
+    assert list(place.journals()[-1][0]["plan"]["parts"]) == ["files", "virtualenv", "environment"]
+    assert "none: version, code, packages, environment are those of good" in words(out)
+    code, out = place.run("set", "--undo")
+    assert code == 0, out
+    assert (place.serves(), place.env.read_text()) == ("of 2.4.0", broken)
 
 
 def test_code_by_git_and_environment(code):
