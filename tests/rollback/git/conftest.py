@@ -15,11 +15,17 @@ def _template(tmp_path_factory):
 
 
 @pytest.fixture
-def code(quick, _template, monkeypatch):
-    """The bad release in the checkout, running; the good one on record. See `Code`."""
+def fresh(quick, _template, monkeypatch):
+    """As `code`, to be reset by the test itself."""
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
     monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
     found = Code(quick, _template)
-    found.reset()
     yield found
     found.remove()
+
+
+@pytest.fixture
+def code(fresh):
+    """The bad release in the checkout, running; the good one on record. See `Code`."""
+    fresh.reset()
+    return fresh

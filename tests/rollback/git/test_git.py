@@ -28,24 +28,24 @@ def test_goes_to_the_last_good_commit_and_proves_it(code):
 @pytest.mark.covers("git", "undo")
 @pytest.mark.parametrize("dirty", [False, True], ids=["clean", "dirty"])
 @pytest.mark.parametrize("detached", [False, True], ids=["branch", "detached"])
-def test_undo_brings_everything_back(code, dirty, detached):
-    code.reset()
+def test_undo_brings_everything_back(fresh, dirty, detached):
+    fresh.reset()
     if detached:
-        git(code.folder, "checkout", "--quiet", "--detach")
+        git(fresh.folder, "checkout", "--quiet", "--detach")
     if dirty:
-        code.make_dirty()
-    before = code.state()
-    status, out = code.place.run("git")
+        fresh.make_dirty()
+    before = fresh.state()
+    status, out = fresh.place.run("git")
     assert status == 0, out
-    code.is_good()
-    ref = only(git(code.folder, "for-each-ref", "--format=%(refname)", "refs/rollback").splitlines())
-    status, out = code.place.run("git", "--undo")
+    fresh.is_good()
+    ref = only(git(fresh.folder, "for-each-ref", "--format=%(refname)", "refs/rollback").splitlines())
+    status, out = fresh.place.run("git", "--undo")
     assert status == 0, out
-    assert code.state() == before
-    assert git(code.folder, "for-each-ref", "--format=%(refname)", "refs/rollback") == ref, "evidence stays"
-    kept = git(code.folder, "show", "--stat", "--format=%an", ref)
+    assert fresh.state() == before
+    assert git(fresh.folder, "for-each-ref", "--format=%(refname)", "refs/rollback") == ref, "evidence stays"
+    kept = git(fresh.folder, "show", "--stat", "--format=%an", ref)
     assert ".env" not in kept
-    assert not list(code.folder.glob(".git/rollback-*"))
+    assert not list(fresh.folder.glob(".git/rollback-*"))
 
 
 @pytest.mark.covers("git", "second")
@@ -73,18 +73,3 @@ def test_a_dry_run_shows_each_command_and_writes_nothing(code):
     ):
         assert command in out
     assert "kept on a ref" in " ".join(out.split())
-
-
-@pytest.mark.covers("git", "kill")
-def test_killed_after_every_line(code, survives_kills):
-    code.reset(dirty=True)
-    before = []
-
-    def reset():
-        code.reset(dirty=True)
-        before[:] = [code.state()]
-
-    def is_old():
-        assert code.state() == before[0]
-
-    survives_kills(code.place, ["git"], reset=reset, is_new=code.is_good, is_old=is_old)
