@@ -9,10 +9,13 @@ umask "$(printf '%04o' $((0777 & ~0$(stat -c %a .))))"
 ref=refs/rollback/$stamp/worktree
 saved=$own/before
 stock=$top/$own/stock
-# Locks that a killed git left: this run's own go, the others are moved aside.
+# Locks that a killed git left: this run's own go, the others are moved aside. One that is being killed takes a moment.
 for lock in .git/index.lock .git/HEAD.lock; do
     [ -e "$lock" ] || continue
-    ! process=$(busy) || fail "git is at work in $top, process $process: wait for it to end"
+    tries=0
+    while process=$(busy) && [ $tries -lt 50 ]; do sleep 0.1; tries=$((tries + 1)); done
+    [ -e "$lock" ] || continue
+    [ -z "$process" ] || fail "git is at work in $top, process $process: wait for it to end"
     mv -T -- "$lock" "$lock.failed.$stamp" || exit 1
 done
 rm -f -- "$stock" "$stock.lock" ".git/refs/heads/rollback-$stamp.lock" ".git/$ref.lock" || exit 1
