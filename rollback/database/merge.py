@@ -91,7 +91,14 @@ class Merge:
             )
             staged = self.side("staged")
             connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(staged))
-            connection.execute(sql.SQL("CREATE UNLOGGED TABLE {} ({})").format(staged, columns))
+            # An autovacuum of it would wait for the merge, and the merge, which drops it, for that: a deadlock.
+            connection.execute(
+                sql.SQL("CREATE UNLOGGED TABLE {} ({}) WITH (autovacuum_enabled = false)").format(
+                    staged, columns
+                )
+            )
+            owner = sql.Identifier(self.work.owner)
+            connection.execute(sql.SQL("GRANT SELECT ON {} TO {}").format(staged, owner))
             return staged.as_string(connection)
 
     def seal(self, sha256: str) -> int:
@@ -233,7 +240,6 @@ class Merge:
             ("GRANT USAGE ON SCHEMA {} TO {}", sql.Identifier(SCHEMA)),
             ("GRANT SELECT, INSERT ON {} TO {}", inserted),
             ("GRANT SELECT, INSERT ON {} TO {}", removed),
-            ("GRANT SELECT ON {} TO {}", staged),
         ):
             connection.execute(sql.SQL(statement).format(what, owner))
 
