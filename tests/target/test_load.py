@@ -286,6 +286,9 @@ def test_not_a_target_file(write, content, says):
         (SMALL + "budget: {requests: 0}\n", "target.yaml:4: budget.requests: 0 is not a positive number"),
         (SMALL + "budget: {seconds: -1}\n", "budget.seconds: -1.0 is not"),
         (SMALL + "snapshots: {keep: 0}\n", "snapshots.keep: 0 is not a positive number"),
+        (SMALL + "code: {checkout: /srv/voice, backups: /backup/voice}\n", "must hold %Y %m %d"),
+        (SMALL + "code: {checkout: /srv/voice, backups: /%Y/voice_%m%d}\n", "must hold %Y %m %d"),
+        (SMALL + "code: {checkout: /srv/voice, max_age_days: 0}\n", "code.max_age_days: 0"),
         (SMALL + "budget: {per_second: .nan}\n", "budget.per_second: nan is not"),
         (SMALL + "  timeout_s: .inf\n", "api.timeout_s: inf is not"),
         (

@@ -1,5 +1,6 @@
 """The action `files`: changed code makes way for the dated backup, and what runs is proven to be that."""
 
+import contextlib
 import json
 import os
 import py_compile
@@ -304,6 +305,32 @@ def test_a_disk_that_is_full_is_refused(broken, tmp_path, small_disk):
     code, out = broken.place.run("files")
     assert (code, broken.place.inventory(disk)) == (5, before), out
     assert "too little for a copy" in says(out)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can mount a small disk")
+def test_a_disk_that_fills_up_in_the_middle_is_undone(broken, tmp_path, small_disk, monkeypatch):
+    from rollback import folder
+    from rollback.step import Finding
+
+    disk = small_disk(tmp_path / "disk", "1m")
+    shutil.copytree(broken.checkout, disk / "service", symlinks=True)
+    settings = {**broken.settings, "code": {**broken.settings["code"], "checkout": str(disk / "service")}}
+    broken.place.write_target(**settings)
+    before = facts(disk / "service/app/services/voice_v2")
+
+    def room_then_none(*_):
+        with (disk / "rest").open("ab", buffering=0) as rest, contextlib.suppress(OSError):
+            while rest.write(b"x" * 4096):
+                pass
+        return Finding("room")
+
+    monkeypatch.setattr(folder, "check_room", room_then_none)
+    code, out = broken.place.run("files")
+    assert code == 1, out
+    assert "No space left on device" in says(out)
+    assert facts(disk / "service/app/services/voice_v2") == before
+    assert not list(disk.rglob("*.next.*"))
+    assert broken.place.serves() == f"of {BAD}"
 
 
 def test_a_manifest_tells_what_is_in_a_backup(trees):
