@@ -19,7 +19,7 @@ from pathlib import Path
 
 import msgspec
 
-from perf import actions, objects
+from perf import actions, objects, rows
 from perf.sshd import NoSshd
 from target.load import load
 
@@ -83,6 +83,7 @@ def measure(folder: Path) -> Iterator[Figure]:
         yield from restore(description, folder / "objects")
         for what, seconds in actions.costs(description, folder / "quick", folder / "ssh", run):
             yield Figure(what, seconds, "s", 6.0 if "ssh" in what else 2.0)
+        yield bring_back(description)
     with stack(folder / "slow", SLOW_S) as (_, description):
         seconds, verdict = judge(description)
         yield Figure(
@@ -107,6 +108,17 @@ def restore(description: Path, folder: Path) -> Iterator[Figure]:
         if done.returncode != 0 or not objects.restored(store):
             raise BenchError(f"the objects were not restored:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
         yield Figure(f"rollback objects: {what}, of 20 kB each", seconds, "s", 60.0)
+
+
+def bring_back(description: Path) -> Figure:
+    """Bringing a million rows back into the usage log of a stack. Raises BenchError where it is not done."""
+    rows.lose(load(description, environ=os.environ))
+    started = time.monotonic()
+    done = run("-m", "rollback", "database", "--target", str(description))
+    seconds = time.monotonic() - started
+    if done.returncode != 0 or f"{rows.MILLION} rows brought back" not in done.stdout:
+        raise BenchError(f"the rows were not brought back:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+    return Figure(f"rollback database: {rows.MILLION:,} rows brought back", seconds, "s", 60.0)
 
 
 def physical_limit(verdict: Path, concurrency: int) -> float:

@@ -2,6 +2,7 @@
 
 import re
 
+from rollback import migration
 from rollback.action import Action, Survey
 from rollback.actions.git import preflight
 from rollback.actions.git.checkout import Checkout, Look
@@ -70,6 +71,7 @@ class GitAction(Action[GitPlan]):
         if not there:
             preflight.refuse_commit(self.checkout, look, name)
             found += preflight.findings(look, name)
+            found += migration.judge(self.site, record) if record is not None else []
         serves = health.revision if health is not None and health.revision else look.commit
         current = there and young and same_revision(serves, look.commit)
         if current and not works:
@@ -93,6 +95,7 @@ class GitAction(Action[GitPlan]):
             push=self.push,
             deploy=self.settings.deploy is not None,
             modules=preflight.modules(look),
+            migration=None if there or record is None else migration.crossing(self.site, record),
         )
         where = (
             ""
@@ -116,7 +119,11 @@ class GitAction(Action[GitPlan]):
     def changes(self, plan: GitPlan) -> tuple[Step, ...]:
         if plan.restart_only:
             return ()
-        steps: list[Step] = [Keep(self.checkout, plan), Switch(self.checkout, plan)]
+        steps: list[Step] = [
+            *migration.steps(self.site, plan.migration),
+            Keep(self.checkout, plan),
+            Switch(self.checkout, plan),
+        ]
         if plan.push:
             steps.append(Push(self.checkout, plan))
         if plan.deploy:

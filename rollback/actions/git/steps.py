@@ -8,6 +8,7 @@ from rollback.action import Plan
 from rollback.actions.git import scripts, switching
 from rollback.actions.git.checkout import Checkout
 from rollback.errors import Refused, StepFailed
+from rollback.migration import Migration
 from rollback.site import Site
 from rollback.step import Course, Finding, Step
 from target.errors import HostError
@@ -44,6 +45,7 @@ class GitPlan(Plan, frozen=True, kw_only=True):
     push: bool
     deploy: bool
     modules: tuple[Module, ...]
+    migration: Migration | None = None
 
     @property
     def kept(self) -> str:
