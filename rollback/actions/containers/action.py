@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from rollback import migration
 from rollback.action import Action, Survey
 from rollback.actions.containers.image import Destination, find, images, short
 from rollback.actions.containers.project import Pinned, Project
@@ -85,14 +86,16 @@ class ContainersAction(Action[ContainersPlan]):
             to=self.to,
             record=found.record.name if found.record else None,
             expected_before=expected.name if expected else None,
+            migration=migration.crossing(self.site, found.record) if found.record and not same else None,
         )
+        schema = migration.judge(self.site, found.record) if found.record and not same else []
         now = Finding(f"now: image {container.image[7:19] if container else 'none'}, {seen}")
         already = f"{file} pins {found.pin}, and that is what runs" if same and young else ""
         return Survey(
             goal=self.goal_of(plan),
             message=f"{found.pin} in {file}",
             plan=plan,
-            findings=(*found.findings, *self._way_back(pinned, container), now),
+            findings=(*found.findings, *schema, *self._way_back(pinned, container), now),
             already=already,
         )
 
@@ -104,7 +107,7 @@ class ContainersAction(Action[ContainersPlan]):
     def changes(self, plan: ContainersPlan) -> tuple[Step, ...]:
         pull = (Pull(self.site, plan),) if plan.pull else ()
         switch = () if plan.restart_only else (SetAside(self.site, plan), Pin(self.site, plan))
-        return (*pull, *switch)
+        return (*pull, *migration.steps(self.site, plan.migration), *switch)
 
     def proofs(self, plan: ContainersPlan) -> tuple[Step, ...]:
         prove = Prove(

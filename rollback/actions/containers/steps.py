@@ -6,6 +6,7 @@ from rollback import onefile
 from rollback.actions.containers.image import images, short
 from rollback.actions.containers.span import Edit
 from rollback.errors import StepFailed
+from rollback.migration import Migration
 from rollback.onefile import FilePlan
 from rollback.site import Site
 from rollback.step import Course, Finding, Step
@@ -30,6 +31,7 @@ class ContainersPlan(FilePlan, frozen=True, kw_only=True):
     to: str | None
     record: str | None
     expected_before: str | None
+    migration: Migration | None = None
 
 
 class Pull(Step):

@@ -4,7 +4,7 @@ import re
 
 from packaging.utils import canonicalize_name
 
-from rollback import venv
+from rollback import migration, venv
 from rollback.action import Survey
 from rollback.actions.files.candidate import Candidate, of_folder, of_record
 from rollback.actions.files.making import TOOLS, MakeVirtualenv
@@ -93,7 +93,10 @@ class FilesAction(SwapAction[FilesPlan]):
             suffix=f".next.{stamp}",
             making=making,
             elsewhere=self._elsewhere(live, record),
+            migration=None if right or record is None else migration.crossing(self.site, record),
         )
+        if not right and record is not None:
+            findings += migration.judge(self.site, record)
         if plan.elsewhere:
             stays = f"the checkout stays at {plan.elsewhere[:7]}, and /health may name that"
             findings.append(Finding(f"{stays}: python -m rollback git moves it", doubt=True))
@@ -112,7 +115,11 @@ class FilesAction(SwapAction[FilesPlan]):
         if plan.making is not None:
             record = self.site.records.get(plan.record) if plan.record else None
             steps.append(MakeVirtualenv(self.site, plan.making, plan.swaps[-1], record))
-        return (*steps, Switch(self.site, plan.swaps, lambda: self._in_place(plan)))
+        return (
+            *migration.steps(self.site, plan.migration),
+            *steps,
+            Switch(self.site, plan.swaps, lambda: self._in_place(plan)),
+        )
 
     def evidence(self, plan: FilesPlan, /) -> str:
         said = [self._in_place(plan)]

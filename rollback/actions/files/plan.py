@@ -2,6 +2,7 @@
 
 import msgspec
 
+from rollback.migration import Migration
 from rollback.swapping import SwapPlan
 
 
@@ -29,3 +30,4 @@ class FilesPlan(SwapPlan, frozen=True, kw_only=True):
     suffix: str
     making: Making | None
     elsewhere: str
+    migration: Migration | None = None
