@@ -82,6 +82,8 @@ def _configure(folder: Path, port: int) -> None:
     (folder / "sshd_config").write_text(
         f"Port {port}\nListenAddress 127.0.0.1\nHostKey {folder}/host\nPidFile none\nUsePAM no\nStrictModes no\n"
         f"AuthorizedKeysFile {folder}/user.pub\nPasswordAuthentication no\nPermitRootLogin prohibit-password\n"
+        # A shell that thinks it is not the first reads no startup file: what a person has there is not measured.
+        "SetEnv SHLVL=2\n"
     )
     host_key = (folder / "host.pub").read_text()
     (folder / "known_hosts").write_text(f"[127.0.0.1]:{port} {host_key}")
