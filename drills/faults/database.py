@@ -56,7 +56,25 @@ class RowsMissing(Fault, frozen=True):
         return int(row[0]) if row else 0
 
 
-class RowsDoubled(Fault, frozen=True):
+class _SequenceFault(Fault, frozen=True):
+    """A fault that moves the id's sequence, which healing puts back, or past what was written since."""
+
+    def prepare(self, at: Place) -> None:
+        with at.stack.database() as connection:
+            row = connection.execute("SELECT last_value FROM voice_usage_logs_id_seq").fetchone()
+        write_private(at.saved / "sequence", str(int(row[0]) if row else 1))
+
+    @staticmethod
+    def _put_back(at: Place) -> None:
+        before = int((at.saved / "sequence").read_text())
+        with at.stack.database() as connection:
+            connection.execute(
+                "SELECT setval('voice_usage_logs_id_seq', greatest(%s, (SELECT max(id) FROM voice_usage_logs)))",
+                (before,),
+            )
+
+
+class RowsDoubled(_SequenceFault, frozen=True):
     """A restore was run twice: the rows of a day are there twice, and what forbids that is gone."""
 
     def inject(self, at: Place) -> None:
@@ -83,13 +101,15 @@ class RowsDoubled(Fault, frozen=True):
             )
             connection.execute(f"ALTER TABLE voice_usage_logs DROP CONSTRAINT IF EXISTS {_UNIQUE}")
             connection.execute(f"ALTER TABLE voice_usage_logs ADD CONSTRAINT {_UNIQUE} UNIQUE (request_id)")
+        self._put_back(at)
 
 
-class SequenceBehind(Fault, frozen=True):
+class SequenceBehind(_SequenceFault, frozen=True):
     """The id's sequence starts anew, as after a restore that forgot it: inserts fail."""
 
     def inject(self, at: Place) -> None:
-        self._set(at, "1, false")
+        with at.stack.database() as connection:
+            connection.execute("SELECT setval('voice_usage_logs_id_seq', 1, false)")
 
     def landed(self, at: Place) -> str:
         with at.stack.database() as connection:
@@ -101,12 +121,7 @@ class SequenceBehind(Fault, frozen=True):
         return f"the sequence is at {row[0]}, and row {row[1]} is there"
 
     def heal(self, at: Place) -> None:
-        self._set(at, "(SELECT max(id) FROM voice_usage_logs)")
-
-    @staticmethod
-    def _set(at: Place, value: str) -> None:
-        with at.stack.database() as connection:
-            connection.execute(f"SELECT setval('voice_usage_logs_id_seq', {value})".encode())
+        self._put_back(at)
 
 
 class TableMissing(Fault, frozen=True):
