@@ -15,9 +15,12 @@ from rollback import clock
 from rollback.errors import LockLost, Refused
 from target.errors import HostError
 from target.host import Host
+from target.wait import Seen, eventually
 
 _OWNER = "owner.json"
 _OTHER = 66
+# Between the folder and the name in it lies one command.
+_NAMED_S = 1.0
 
 # Moving the folder away is atomic: two who break or release at once cannot both believe that they did, and a crash
 # in between leaves no lock. `$3` is the token of the lock that was seen, empty where it had no owner.
@@ -87,7 +90,18 @@ class Lock:
         self.folder = f"{state_dir}/lock"
 
     def look(self) -> Held | None:
-        """Who holds it, if anybody."""
+        """Who holds it, if anybody. One without an owner is looked at again: it may just be taken, or let go."""
+        held: Held | None = None
+
+        def once() -> Seen:
+            nonlocal held
+            held = self._look()
+            return Seen(met=held is None or held.owner is not None, seen=self.folder)
+
+        eventually(once, deadline_s=_NAMED_S)
+        return held
+
+    def _look(self) -> Held | None:
         facts = self._host.facts(self.folder)
         if facts is None:
             return None

@@ -5,11 +5,15 @@ import os
 import re
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from rollback.lock import Lock, Owner
+from target.host import Host
 from tests.rollback.place import BAD, GOOD
 from tests.rollback.quick import QuickHost, QuickService
 
@@ -141,3 +145,21 @@ def test_of_two_operators_exactly_one_wins_and_the_other_is_told(place):
     assert f"environment: {place.previous} to {place.env}" in said[5]
     assert len(place.journals()) == 1
     assert not list(place.state.glob("lock*"))
+
+
+def test_a_lock_that_is_just_being_taken_gets_its_owners_name(place):
+    """The folder is there a moment before the name in it: who looks then waits for the name."""
+    lock = Lock(Host("local://"), str(place.state))
+    (place.state / "lock").mkdir(parents=True)
+    owner = Owner(
+        owner="other@laptop", machine="laptop", pid=1, pid_start="", host="root@here", message="git: x", since=0.0,
+        token="t",
+    )  # fmt: skip
+    naming = threading.Timer(
+        0.2, (place.state / "lock" / "owner.json").write_bytes, [msgspec.json.encode(owner)]
+    )
+    naming.start()
+    held = lock.look()
+    naming.join()
+    assert held is not None
+    assert held.owner == owner
