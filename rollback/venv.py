@@ -1,6 +1,7 @@
 """A virtualenv on a host as its own files and its own interpreter tell: whether it would work at a given place."""
 
 import re
+import shlex
 
 import msgspec
 
@@ -34,8 +35,8 @@ for file in bin/*; do
 done
 exit 0
 """
-_ACTIVATE = re.compile(r"VIRTUAL_ENV[= ]+['\"]?(/[^'\"\n;]+)")
-_EXEC = re.compile(r"'''exec' [\"']?([^\"']+?)[\"']? ")
+_ACTIVATE = re.compile(r"\bVIRTUAL_ENV[= ]+(['\"/].*)")
+_EXEC = "'''exec' "
 _PYTHON = re.compile(r".*/(python|pypy)[0-9.]*$")
 
 
@@ -117,14 +118,23 @@ def _elsewhere(script: str, homes: set[str]) -> str:
     """`bin/uvicorn (/other/bin/python)` where a script names what is not in the virtualenv."""
     name, _, rest = script.partition("\n")
     if name.startswith("bin/activate"):
-        named = [path.rstrip() for path in _ACTIVATE.findall(rest)]
-        wrong = [path for path in named if path not in homes]
+        named = [_first_word(words) for words in _ACTIVATE.findall(rest)]
+        wrong = [path for path in named if path.startswith("/") and path not in homes]
         return f"{name} ({wrong[0]})" if wrong else ""
     first, _, second = rest.partition("\n")
     interpreter = first[2:].strip()
-    wrapped = _EXEC.match(second)
-    if interpreter == "/bin/sh" and wrapped:
-        interpreter = wrapped[1]
+    if interpreter == "/bin/sh" and second.startswith(_EXEC):
+        interpreter = _first_word(second.removeprefix(_EXEC))
     if not _PYTHON.match(interpreter):
         return ""
     return "" if any(interpreter.startswith(f"{home}/bin/") for home in homes) else f"{name} ({interpreter})"
+
+
+def _first_word(words: str) -> str:
+    """The first word of a shell's line, without its quotes; the line itself where they do not match."""
+    lexer = shlex.shlex(words, posix=True, punctuation_chars=";")
+    lexer.whitespace_split = True
+    try:
+        return next(lexer, "")
+    except ValueError:
+        return words

@@ -27,6 +27,6 @@ def find(name: str) -> Fault:
     known = {fault.name: fault for fault in FAULTS}
     if name in known:
         return known[name]
-    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.6)
     hint = f"did you mean {' or '.join(near)}?" if near else "see: python -m drills faults"
     raise FaultError(f"there is no fault {name!r}; {hint}")
