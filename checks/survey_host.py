@@ -15,12 +15,15 @@ from target.errors import HostError, TargetError
 from target.host import FileFacts, Host
 from target.record import CodeRecord, EnvironmentRecord, Record, Records
 from target.service import ServiceStatus, service_of
+from target.wait import Seen, eventually
 
 T = TypeVar("T")
 
 # Change times of every file of the package: a copy that keeps old modification times shows there all the same.
 _CHANGE_TIMES = r"""find "$1" -name __pycache__ -prune -o -type f -exec stat -c '%Z %n' {} +"""
 _LAST_LINES = 20
+# supervisord names the process of a program once it has run for its `startsecs`, a second where nobody says otherwise.
+_NAMES_S = 10.0
 
 
 class HostFacts:
@@ -80,8 +83,20 @@ class HostFacts:
         return [f"{service.name} is {status.state}: {status.detail}", *(log[-1:] if log else [])]
 
     def _status(self) -> ServiceStatus | None:
+        """What the control says; of a service that was only just started, once it names its process."""
         service = service_of(self.target, self.host)
-        return service.status() if service is not None else None
+        if service is None:
+            return None
+        found = service.status()
+
+        def look() -> Seen:
+            nonlocal found
+            found = service.status()
+            return Seen(met=not _unnamed(found), seen=found.detail)
+
+        if _unnamed(found):
+            eventually(look, deadline_s=_NAMES_S, interval_s=0.2)
+        return found
 
     def _environment_file(self) -> FileFacts:
         path = self._environment_path()
@@ -129,6 +144,10 @@ class HostFacts:
         if status is None or status.pid is None:
             return None
         return memory.resident(self.host, status.pid)
+
+
+def _unnamed(status: ServiceStatus) -> bool:
+    return status.state == "starting" and status.pid is None
 
 
 def _now(work: Callable[[], T]) -> Part[T]:

@@ -139,6 +139,8 @@ class FakeService:
 
     def status(self) -> ServiceStatus:
         pid = self.d.pids[0] if len(self.d.pids) == 1 else self.d.pids.pop(0)
+        if pid is None:
+            return ServiceStatus("starting", None, None, None, "STARTING")
         return ServiceStatus("running", pid, STARTED, 0, "running")
 
     def commands(self, verb: str) -> str:

@@ -301,6 +301,13 @@ async def test_a_dead_service_fails_readiness_and_leaves_the_rest_undetermined(
     assert "does not answer" in found["tts_success_rate"].evidence
 
 
+async def test_a_service_that_was_only_just_started_has_not_restarted(deployment: Any, judge: Any) -> None:
+    """supervisord names no process for the first moments; the rollback may have ended a moment ago."""
+    deployment.pids = [None, None, 4711]
+    found = await judge(deployment)
+    assert {name: seen.evidence for name, seen in found.items() if seen.outcome != "pass"} == {}
+
+
 async def test_a_slow_service_stops_sampling_early(deployment: Any, judge: Any) -> None:
     deployment.seconds = 6.0
     found = await judge(deployment, "performance", "functional")
