@@ -174,6 +174,20 @@ class TestRegistry:
         assert (code, place.runs()) == (0, "pulled"), out
 
     @V2
+    def test_killed_while_it_is_pulled(self, place, registry, kill_after_line):
+        place.engine.make("pulled")
+        registry.push(place.engine, "pulled", "killed")
+        place.start()
+        place.write_target(previous=f"{registry.address}/voice-v2:killed")
+        place.record("pulled", name="2.3.0", version="2.3.0", taken_at="2026-11-21T09:12:00Z")
+        place.engine.forget("pulled")
+        for line in (2, 3):
+            place.run_and_kill(kill_after_line(line), "containers")
+            assert place.runs() == "bad"
+        code, out = place.run("containers")
+        assert (code, place.runs()) == (0, "pulled"), out
+
+    @V2
     @pytest.mark.covers("containers", "refused")
     def test_a_dead_registry_and_an_image_that_is_nowhere(self, place, registry):
         place.start()
