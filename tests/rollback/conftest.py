@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from rollback.journal import AnyLine, Journal
+from tests.rollback.git.repository import Code, releases
 from tests.rollback.place import GOOD, Place
 from tests.rollback.quick import QuickHost, QuickService
 from tests.rollback.trees import Trees
@@ -180,3 +181,27 @@ def trees(quick: Place, _trees: Trees, monkeypatch: pytest.MonkeyPatch) -> Trees
     monkeypatch.setattr(quick, "python", str(_trees.venv / "bin" / "python"))
     _trees.reset()
     return _trees
+
+
+@pytest.fixture(scope="session")
+def _releases(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("releases")
+    releases(folder)
+    return folder
+
+
+@pytest.fixture
+def fresh(quick, _releases, monkeypatch):
+    """As `code`, to be reset by the test itself."""
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+    found = Code(quick, _releases)
+    yield found
+    found.remove()
+
+
+@pytest.fixture
+def code(fresh):
+    """The bad release in the checkout, running; the good one on record. See `Code`."""
+    fresh.reset()
+    return fresh
