@@ -1,5 +1,7 @@
 """Folders on a host: copied whole with modes, owners, links and times, compared by content, and given room."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 from rollback.errors import Refused, StepFailed
 from rollback.site import Site
 from rollback.step import Finding
@@ -60,15 +62,20 @@ def copy(site: Site, source: str, to: str, *, timeout_s: float, like: str = "", 
         raise StepFailed(f"{source} cannot be copied to {to} on {site.host.url}: {last_line(ran.stderr)}")
 
 
-def tree_hash(site: Site, path: str, *, code: bool = False, timeout_s: float = 300.0) -> str:
-    """SHA-256 over every path, mode, link and content below a folder. Raises StepFailed.
+def same(site: Site, one: str, other: str, *, code: bool = False, timeout_s: float = 300.0) -> bool:
+    """Whether two folders have the same paths, modes, links and content. Both are read at once. Raises StepFailed.
 
     `code` leaves out what Python has compiled, which a running service may add to.
     """
-    ran = site.host.shell(_HASH, path, "code" if code else "", timeout_s=timeout_s)
-    if not ran.ok:
-        raise StepFailed(f"{path} on {site.host.url} cannot be read: {last_line(ran.stderr)}")
-    return ran.stdout.strip()
+
+    def tree_hash(path: str) -> str:
+        ran = site.host.shell(_HASH, path, "code" if code else "", timeout_s=timeout_s)
+        if not ran.ok:
+            raise StepFailed(f"{path} on {site.host.url} cannot be read: {last_line(ran.stderr)}")
+        return ran.stdout.strip()
+
+    with ThreadPoolExecutor(max_workers=2) as threads:
+        return len(set(threads.map(tree_hash, (one, other)))) == 1
 
 
 def remove(site: Site, path: str, *, timeout_s: float = _LOOK_S) -> None:

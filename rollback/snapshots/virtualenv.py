@@ -55,7 +55,7 @@ class VirtualenvPart(Part):
     def _verify(self, live: str, copy: str) -> int:
         """How many packages the copy has, as it would work in place of the live one. Raises Refused."""
         url = self.site.host.url
-        if folder.tree_hash(self.site, live, code=True) != folder.tree_hash(self.site, copy, code=True):
+        if not folder.same(self.site, live, copy, code=True):
             raise Refused(f"{live} on {url} was changed while it was copied; the backup is as it was")
         found = venv.look(self.site, copy, live)
         wrong = venv.problems(found, self.site.records.expected())

@@ -146,9 +146,7 @@ class VirtualenvAction(SwapAction[SwapPlan]):
 
     def _refuse_if_equal(self, source: str, process: str, seen: str) -> None:
         """What the live one says of itself is right: only where a file differs does going back mend anything."""
-        if folder.tree_hash(self.site, self.live, code=True) == folder.tree_hash(
-            self.site, source, code=True
-        ):
+        if folder.same(self.site, self.live, source, code=True):
             raise Refused(
                 f"{self.live} is what {source} is, {process}, after it, and {seen}: going to it mends nothing. Nothing "
                 "was changed; `python -m checks triage` says what does"
