@@ -20,6 +20,8 @@ OLD = BAD.replace("sick", "ok")
     [
         ("connection lost", True),
         ("connection lost", False),
+        ("answer lost", True),
+        ("answer lost", False),
         ("disk full", True),
         ("permission denied", False),
     ],
