@@ -153,15 +153,7 @@ class Engine(Generic[P]):
 
     def _take_back(self, order: Order, held: Held | None, note: str, last: Story | None) -> Result:
         if last is None or not last.open:
-            standing = self.journals.standing()
-            if standing is None:
-                raise Refused(f"nothing to undo: {self._ended(last)}")
-            if standing.begin.action != self.action.name:
-                raise Refused(
-                    f"{standing.run} came later and has to be undone first: "
-                    f"python -m rollback {standing.begin.action} --undo"
-                )
-            last = standing
+            last = self._to_take_back(last)
         plan = self._plan_of(last)
         goal = f"undo of {last.run}"
         self._head(goal, "dry run" if order.dry_run else "")
@@ -185,6 +177,24 @@ class Engine(Generic[P]):
             with self._turn(plan, book, still_held) as turn:
                 finish = turn.back(begun, asked=True)
         return self._result(finish, goal, run)
+
+    def _to_take_back(self, last: Story | None) -> Story:
+        """The finished run of this action that nothing came after. Raises Refused."""
+        name, standing = self.action.name, self.journals.standing()
+        newest = next(standing, None)
+        if newest is None:
+            raise Refused(f"nothing to undo: {self._ended(last)}")
+        if newest.begin.action == name:
+            return newest
+        if any(earlier.begin.action == name for earlier in standing):
+            raise Refused(
+                f"{newest.run} came later and has to be undone first: "
+                f"python -m rollback {newest.begin.action} --undo"
+            )
+        raise Refused(
+            f"nothing to undo: no run of {name} stands, there was none or it was undone; "
+            f"the last that stands is {newest.run}; nothing was changed"
+        )
 
     def _with_process(self, plan: P) -> P:
         """The plan with the process that runs before the first change."""

@@ -1,6 +1,7 @@
 """The journal: what a run meant to do and did, a line at a time, on disk before the next thing happens."""
 
 import time
+from collections.abc import Iterator
 from typing import Any, Literal
 
 import msgspec
@@ -214,8 +215,8 @@ class Journals:
                 return story
         return None
 
-    def standing(self) -> Story | None:
-        """The newest run that was finished and not taken back since: the one that an undo is for."""
+    def standing(self) -> Iterator[Story]:
+        """The runs that were finished and not taken back since, newest first: an undo is for the first."""
         taken_back: set[str] = set()
         for run in reversed(self.runs()):
             story = self.story(run)
@@ -224,8 +225,7 @@ class Journals:
             if story.begin.undoes is not None:
                 taken_back.add(story.begin.undoes)
             elif run not in taken_back:
-                return story
-        return None
+                yield story
 
     def story(self, run: str) -> Story | None:
         """What a journal tells; None when nothing had been begun yet (the crash came before the first line)."""

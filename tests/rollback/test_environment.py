@@ -104,6 +104,35 @@ def test_undo_twice_is_refused(quick):
     assert "nothing to undo" in out
 
 
+def as_run_of_git(journal, run):
+    """The same finished run as one of another action."""
+    told = journal.read_text().replace(journal.stem, run).replace('"action":"environment"', '"action":"git"')
+    journal.with_name(f"{run}.jsonl").write_text(told)
+
+
+def test_what_came_later_is_undone_first(quick):
+    quick.run("environment")
+    as_run_of_git(only((quick.state / "journals").iterdir()), "99991231T235959Z-git")
+    code, out = quick.run("environment", "--undo")
+    assert code == 5
+    assert "99991231T235959Z-git came later and has to be undone first: python -m rollback" in " ".join(
+        out.split()
+    )
+
+
+@pytest.mark.covers("environment", "refused")
+def test_an_undo_is_not_led_to_the_earlier_run_of_another_action(quick):
+    """To follow that would bring back what was broken before."""
+    quick.run("environment")
+    as_run_of_git(only((quick.state / "journals").iterdir()), "20000101T000000Z-git")
+    quick.run("environment", "--undo")
+    before = quick.inventory()
+    code, out = quick.run("environment", "--undo")
+    assert (code, quick.inventory()) == (5, before)
+    assert "nothing to undo: no run of environment stands" in " ".join(out.split())
+    assert "git --undo" not in out
+
+
 def test_after_an_undo_one_can_roll_back_again(quick):
     for arguments in ((), ("--undo",), ()):
         assert quick.run("environment", *arguments)[0] == 0
