@@ -89,8 +89,8 @@ def database(target: Target) -> str:
 
 
 def rows(target: Target) -> str:
-    """Data recovery of rows that are missing: what no dump has cannot come back."""
-    return f"{database(target)}; rows newer than every dump are lost"
+    """Data recovery of rows that are missing: what no dump has cannot come back. One can type all of it."""
+    return f"{database(target)}  # rows newer than every dump are lost"
 
 
 def providers(target: Target, failing: Iterable[str] = ()) -> str:

@@ -131,8 +131,8 @@ async def _data(scene: Scene, _: Standing, holding: set[str]) -> Cure | None:
     target = scene.survey.target
     objects, rows = await triggers.lost_objects(scene), await triggers.lost_rows(scene)
     commands = [advice.objects(target)] if objects else []
-    commands += [advice.rows(target)] if rows else []
-    return Cure(0, "; ".join([*objects[:1], *rows[:1]]), ", then ".join(commands))
+    commands += [advice.database(target)] if rows else []
+    return Cure(0, "; ".join([*objects[:1], *rows[:1]]), "; ".join(commands))
 
 
 async def _component(scene: Scene, _: Standing, holding: set[str]) -> Cure | None:

@@ -134,7 +134,7 @@ async def test_rows_have_their_audio(survey: Survey, decide: Decide, target: Tar
         "rows_have_objects",
         problems,
         summary=f"{len(log.rows)} rows{scope}, {len(contents)} recordings read back",
-        next=f"{advice.objects(target)}; what is newer than every backup is lost, and named there",
+        next=f"{advice.objects(target)}  # what is newer than every backup is lost, and named there",
         n=len(log.rows),
     )
 

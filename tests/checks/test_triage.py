@@ -203,6 +203,18 @@ async def test_a_sign_leads_to_its_scenario_and_cure(
     assert all(trigger.evidence for trigger in found.triggers)
 
 
+async def test_data_recovery_is_told_as_commands_that_one_can_type(deployment: Any, triage: Any) -> None:
+    rows_and_objects(deployment)
+    settings = msgspec.structs.replace(
+        deployment.target.database, admin_url="postgresql:///voice", dumps="/dumps/%Y%m%d.dump"
+    )
+    deployment.target = msgspec.structs.replace(deployment.target, database=settings)
+    found = await triage(deployment)
+    assert found.cure.command.split("; ") == [
+        f"python -m rollback {action} --target /nowhere/target.yaml" for action in ("objects", "database")
+    ]
+
+
 async def test_another_release_than_the_recorded_one_is_told_without_a_sign(
     deployment: Any, triage: Any
 ) -> None:
