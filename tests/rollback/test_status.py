@@ -89,6 +89,21 @@ def test_releases_with_health_age_and_ways(quick, save):
     assert found["good"]["age_s"] > 0
 
 
+def test_no_way_leads_to_what_is_marked_bad(quick, save):
+    save("only", GOOD).mark_bad("only", "loses every tenth request")
+    text, told = status(quick)
+    assert "no way back environment:" in text
+    assert told["next"] == "python -m checks triage", "the action would refuse"
+
+
+def test_what_a_good_record_has_too_is_a_way_back(quick, save):
+    save("good", GOOD)
+    save("newest", GOOD, version="2.4.0", day=22).mark_bad("newest", "loses every tenth request")
+    text, told = status(quick)
+    assert "can go back to environment:" in text
+    assert [way["records"] for way in told["ways"] if way["action"] == "environment"] == [["good"]]
+
+
 def test_sick_though_nothing_differs_asks_for_triage(quick, save):
     save("good", quick.env.read_text())
     _, told = status(quick)

@@ -26,11 +26,14 @@ def glance(site: Site, records: Sequence[Record]) -> Way | None:
     reading = environment.read(content, settings.reader)
     site.redactor.add(secrets_of(reading.variables))
     says = [f"{settings.previous} of {clock.minute(facts.modified)}", f"{len(reading.variables)} variables"]
-    same: list[Record] = []
+    same, good = list[Record](), list[Record]()
     if any(record.environment for record in records):
         keyed = site.records.keyed_hash(content)
         same = [record for record in records if record.environment and record.environment.file_hmac == keyed]
-        says.append(f"environment of {describe(same[0])}" if same else "the environment of no record")
+        good = [record for record in same if record.state != "bad"]
+        says.append(
+            f"environment of {describe((good or same)[0])}" if same else "the environment of no record"
+        )
     if reading.faults:
         says.append(f"cannot be used: {reading.faults[0]}")
     current = site.host.facts(settings.file)
@@ -40,6 +43,6 @@ def glance(site: Site, records: Sequence[Record]) -> Way | None:
     return Way(
         "environment",
         " · ".join(says),
-        usable=not equal and not reading.faults,
-        records=() if reading.faults else tuple(record.name for record in same),
+        usable=not equal and not reading.faults and (bool(good) or not same),
+        records=() if reading.faults else tuple(record.name for record in good),
     )

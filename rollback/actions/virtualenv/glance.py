@@ -22,9 +22,10 @@ def glance(site: Site, records: Sequence[Record]) -> Way | None:
     if not same:
         why = "; ".join(venv.problems(found, None)[:1]) or "the packages of no record"
         return Way("virtualenv", f"{settings.backup}: {why}", usable=False)
+    good = [record for record in same if record.state == "healthy"]
     return Way(
         "virtualenv",
-        f"{settings.backup} · packages of {describe(same[0])}",
-        usable=True,
-        records=tuple(record.name for record in same),
+        f"{settings.backup} · packages of {describe((good or same)[0])}",
+        usable=bool(good),
+        records=tuple(record.name for record in good),
     )

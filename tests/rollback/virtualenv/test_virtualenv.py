@@ -1,5 +1,6 @@
 """The action `virtualenv`: a broken one makes way for the backup, and what runs is proven to run from it."""
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -194,6 +195,17 @@ def test_a_virtualenv_that_is_gone_is_brought_back_and_undone(broken):
     assert code == 0, out
     assert not broken.venv.exists()
     assert only(broken.place.folder.glob("venv.undone.*"))
+
+
+def test_status_does_not_offer_the_backup_of_a_record_that_is_marked_bad(trees):
+    def way():
+        told = json.loads(trees.place.run("status", "--json")[1])
+        return only(way for way in told["hosts"][0]["ways"] if way["action"] == "virtualenv")
+
+    assert way()["usable"]
+    assert trees.place.run("record", "--mark-bad", "loses every tenth request")[0] == 0
+    assert (way()["usable"], way()["records"]) == (False, [])
+    assert "bad: loses every tenth request" in way()["says"]
 
 
 def test_put_back_by_hand_it_is_switched_all_the_same(broken):
