@@ -5,6 +5,7 @@ It is a server to rehearse on: `fsync` is off, so it is fast and would not survi
 
 import os
 import pwd
+import stat
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -61,8 +62,22 @@ def initialise(commands: Commands, layout: Layout, ports: Ports, secrets: Secret
             timeout_s=_INITDB_S,
             user=user,
         )
+    except StackError as error:
+        closed = None if user is None else closed_folder(binaries())
+        if closed is None:
+            raise
+        raise StackError(
+            f"{error}\nPostgreSQL does not run as root, and {user}, who runs it then, may not enter {closed}: "
+            f"chmod o+x {closed}, or work in a folder that everybody may enter, or not as root"
+        ) from error
     finally:
         password_file.unlink()
+
+
+def closed_folder(path: Path) -> Path | None:
+    """The topmost folder above it that not everybody may enter."""
+    above = reversed(path.resolve().parents)
+    return next((folder for folder in above if not folder.stat().st_mode & stat.S_IXOTH), None)
 
 
 def _settings(ports: Ports) -> dict[str, str]:

@@ -1,6 +1,8 @@
-"""Ports, secrets and the file that remembers them."""
+"""Ports, secrets and the file that remembers them; who may enter the folder."""
 
 import socket
+import stat
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -15,6 +17,7 @@ from drills.stacks.processes.layout import (
     read_stack_file,
     write_private,
 )
+from drills.stacks.processes.postgres import closed_folder
 
 
 def test_ports_are_different_and_free():
@@ -73,3 +76,13 @@ def test_a_stack_of_another_format_is_refused(tmp_path):
     write_private(layout.stack_file, msgspec.json.encode(later))
     with pytest.raises(StackError, match="format 99"):
         read_stack_file(layout)
+
+
+def test_the_folder_that_keeps_the_account_of_the_database_out_is_named(tmp_path):
+    (tmp_path / "closed" / "stack").mkdir(parents=True)
+    (tmp_path / "closed").chmod(0o700)
+    found = closed_folder(tmp_path / "closed" / "stack" / "postgres")
+    assert found in [tmp_path / "closed", *tmp_path.parents, tmp_path]
+    assert not found.stat().st_mode & stat.S_IXOTH
+    assert all(folder.stat().st_mode & stat.S_IXOTH for folder in found.parents), "the topmost"
+    assert closed_folder(Path("/stack")) is None
