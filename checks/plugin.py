@@ -303,6 +303,8 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         return
     if run.wrong_target:
         exitstatus = int(pytest.ExitCode.USAGE_ERROR)
+    elif exitstatus == pytest.ExitCode.USAGE_ERROR:
+        run.error = "the command line cannot be used, so nothing was judged"
     elif exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
         run.error = "no check was selected, so nothing was judged; see `pytest --markers`"
     elif exitstatus == pytest.ExitCode.TESTS_FAILED:

@@ -162,6 +162,13 @@ def test_an_empty_selection_is_5_and_says_so(judge):
     assert "no check was selected" in ran.out
 
 
+def test_a_mistyped_selection_is_4_and_judges_nothing(judge):
+    ran = judge(check(PASSES), "-m", "post_rolback")
+    assert ran.code == 4
+    assert "nothing was judged" in ran.out
+    assert "did not report" not in ran.out
+
+
 def test_a_wrong_target_is_4_and_one_line(judge):
     ran = judge(check('raise WrongTarget("ssh://voice-1: no route to host")'))
     assert ran.code == 4
