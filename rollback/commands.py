@@ -78,6 +78,8 @@ def record(call: Call) -> int:
         else:
             found = recording.take(site, call.options.name, call.progress)
         done.append({"host": site.host.url, "record": recording.summary(found)})
+    if call.options.mark_bad is not None:
+        call.progress.command(nextstep.with_target("  now   python -m rollback status", call.options))
     if call.options.json:
         print_json(call.redactor, {"exit_code": 0, "hosts": done})
     return 0

@@ -89,7 +89,9 @@ def test_status_tells_whose_environment_is_in_place(quick, records):
 
 def test_mark_bad_from_the_command_line(quick, records):
     save(records, "good", GOOD)
-    assert quick.run("record", "--mark-bad", "wrong voice", "--name", "good")[0] == 0
+    code, out = quick.run("record", "--mark-bad", "wrong voice", "--name", "good")
+    assert code == 0
+    assert out.splitlines()[-1] == f"  now   python -m rollback --target {quick.target} status"
     assert records.get("good").why_bad == "wrong voice"
     code, out = quick.run("record", "--mark-bad", "wrong voice", "--name", "none")
     assert code == 4
