@@ -134,7 +134,7 @@ def _next(found: Checklist) -> tuple[str, str]:
     if any(entry.evidence.endswith(CHECK) for entry in found.entries if entry.state == "open"):
         return CHECK, ""
     if any(entry.asks for entry in found.entries):
-        return "python -m reports checklist", "   at a terminal it asks for the rest"
+        return "python -m reports checklist", "  # at a terminal it asks for the rest"
     return "", ""
 
 
