@@ -108,18 +108,15 @@ class Merge:
         staged = self.side("staged")
         with self.server.writing() as connection:
             connection.execute(sql.SQL("ANALYZE {}").format(staged))
-            row = connection.execute(sql.SQL("SELECT count(*) FROM {}").format(staged)).fetchone()
-            connection.execute(sql.SQL("COMMENT ON TABLE {} IS {}").format(staged, sql.Literal(sha256)))
-        return int(row[0]) if row else 0
+            rows = self._count_staged(connection)
+            note = sql.Literal(f"{sha256} {rows}")
+            connection.execute(sql.SQL("COMMENT ON TABLE {} IS {}").format(staged, note))
+        return rows
 
     def staged(self) -> str | None:
-        """What `seal` noted, None where there are no staged rows."""
+        """The hash that `seal` was given, None where its rows are not there, or no longer."""
         with self.server.reading() as connection:
-            name = self.side("staged").as_string(connection)
-            row = connection.execute(
-                "SELECT obj_description(to_regclass(%s), 'pg_class')", (name,)
-            ).fetchone()
-        return row[0] if row else None
+            return self._sealed(connection)
 
     def done(self) -> Done | None:
         """The note that the merge left in its own transaction, None where it is not in effect."""
@@ -135,6 +132,8 @@ class Merge:
 
         self._advance()
         with self.server.writing() as connection:
+            if self._sealed(connection) is None:
+                raise StepFailed("the staged rows are gone: has the server crashed meanwhile? Run this again")
             connection.execute(
                 sql.SQL("INSERT INTO {}.runs (run) VALUES ({})").format(
                     sql.Identifier(SCHEMA), sql.Literal(self.work.run)
@@ -228,6 +227,19 @@ class Merge:
             (self.work.run,),
         ).fetchone()
         return None if row is None else Done(*row)
+
+    def _sealed(self, connection: "Connection") -> str | None:
+        name = self.side("staged").as_string(connection)
+        row = connection.execute("SELECT obj_description(to_regclass(%s), 'pg_class')", (name,)).fetchone()
+        sha256, _, rows = (row[0] if row and row[0] else "").partition(" ")
+        # A server that recovers from a crash has emptied the table, and kept the note.
+        return sha256 if sha256 and rows == str(self._count_staged(connection)) else None
+
+    def _count_staged(self, connection: "Connection") -> int:
+        from psycopg import sql
+
+        row = connection.execute(sql.SQL("SELECT count(*) FROM {}").format(self.side("staged"))).fetchone()
+        return int(row[0]) if row else 0
 
     def _make_sides(self, connection: "Connection") -> None:
         from psycopg import sql

@@ -88,7 +88,9 @@ class Stage(Step):
         if self.merge.done() is not None:
             return "merged already"
         if self.merge.staged() != self.plan.file.sha256:
-            raise StepFailed("the staged rows are not there, or not whole")
+            raise StepFailed(
+                "the staged rows are not there, or not whole: has the server crashed meanwhile? Run this again"
+            )
         return f"{self.plan.content.rows} rows"
 
     def undo(self, _: Course, /) -> str:
