@@ -99,21 +99,25 @@ class WritableStore(ObjectStore):
 
     def _let_server_copy(self, source: ObjectStore, item: ObjectFacts, key: str) -> None:
         from minio.commonconfig import ComposeSource, CopySource
+        from minio.error import S3Error
 
         with self._telling(key):
-            if item.size <= _MOST_BY_ONE_COPY:
-                self._client.copy_object(self.bucket, key, CopySource(source.bucket, item.key))
-                return
-            headers = self._client.stat_object(source.bucket, item.key).metadata or {}
-            whole = [ComposeSource(source.bucket, item.key)]
-            self._client.compose_object(self.bucket, key, whole, metadata=_metadata(headers))
+            try:
+                if item.size <= _MOST_BY_ONE_COPY:
+                    self._client.copy_object(self.bucket, key, CopySource(source.bucket, item.key))
+                    return
+                headers = self._client.stat_object(source.bucket, item.key).metadata or {}
+                whole = [ComposeSource(source.bucket, item.key)]
+                self._client.compose_object(self.bucket, key, whole, metadata=_metadata(headers))
+            except S3Error as error:
+                if (error.code or "").startswith("NoSuch") and source.look(item.key) is None:
+                    raise _gone(source, item) from None
+                raise
 
     def _pass_through(self, source: ObjectStore, item: ObjectFacts, key: str) -> None:
         with source.stream(item.key) as body:
             if body is None:
-                raise StoreError(
-                    f"{source.server}, bucket {source.bucket}, object {item.key}: it is gone; run this again"
-                )
+                raise _gone(source, item)
             with self._telling(key):
                 self._client.put_object(
                     self.bucket,
@@ -125,6 +129,12 @@ class WritableStore(ObjectStore):
                     part_size=_PART,
                     num_parallel_uploads=1,
                 )
+
+
+def _gone(source: ObjectStore, item: ObjectFacts) -> StoreError:
+    return StoreError(
+        f"{source.server}, bucket {source.bucket}, object {item.key}: it is gone; run this again"
+    )
 
 
 def _metadata(headers: "Mapping[str, str]") -> dict[str, str | list[str] | tuple[str]]:

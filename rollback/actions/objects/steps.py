@@ -212,7 +212,8 @@ class Restore(Step):
         kept = stores.backup.look(self.bench.kept_as(entry))
         if kept is None:
             raise StepFailed(
-                f"{self.bench.kept_as(entry)}, the object of before, is gone from the backup bucket"
+                f"{self.bench.kept_as(entry)}, the object of before, is gone from {self.plan.backup_bucket}: put it "
+                "back there, then run this again"
             )
         stores.live.copy_from(stores.backup, kept, entry.key)
 
@@ -264,8 +265,21 @@ def describe_state(bench: Bench) -> list[str]:
     other = plan.count - restored - before
     return [
         f"{plan.bucket}: of {objects(plan.count)} {restored} restored, {before} as before, {other} neither",
-        f"what was overwritten is in {plan.backup_bucket}/{plan.kept}",
+        *_describe_kept(bench),
     ]
+
+
+def _describe_kept(bench: Bench) -> list[str]:
+    """Whether the objects of before are where a way back would take them from."""
+    wanted, where = bench.to_keep(), f"{bench.plan.backup_bucket}/{bench.plan.kept}"
+    if not wanted:
+        return []
+    try:
+        kept = {facts.key for facts in bench.stores.backup.list(bench.plan.kept)}
+    except StoreError as error:
+        return [f"{where}, the objects of before: cannot be told: {error}"]
+    there = sum(bench.kept_as(entry) in kept for entry in wanted)
+    return [f"{there} of {objects(wanted)} of before in {where}"]
 
 
 def _is(facts: ObjectFacts | None, before: Before | None) -> bool:
