@@ -23,7 +23,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import msgspec
 
-from target.errors import HostError, TargetError
+from target.errors import HostError, PastDeadline, TargetError
 
 _KILL_AFTER_S = 2.0
 _GRACE_S = 5.0
@@ -168,7 +168,9 @@ class Connection:
         argv = self.argv(["timeout", "-k", f"{_KILL_AFTER_S:g}", f"{timeout_s:.3f}", *words])
         done = self._run_here(argv, stdin, timeout_s, shown=words)
         if done.status in (124, 137) and done.seconds >= timeout_s:
-            raise HostError(f"{self.place}: {_command(words)}: killed, not finished within {timeout_s:g} s")
+            raise PastDeadline(
+                f"{self.place}: {_command(words)}: killed, not finished within {timeout_s:g} s"
+            )
         self._refuse_failed_way(done)
         return done
 

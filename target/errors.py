@@ -9,6 +9,10 @@ class HostError(TargetError):
     """A command could not be carried out on a host: unreachable, refused, or past its deadline."""
 
 
+class PastDeadline(HostError):
+    """A command on a host that could be reached was killed there, not finished in its time."""
+
+
 class ApiError(TargetError):
     """The service could not be asked at all: no connection, no answer in time, or not its protocol."""
 

@@ -8,11 +8,13 @@ from rollback.actions.git import scripts
 from rollback.errors import StepFailed
 from rollback.site import Site
 from target.description import Code
-from target.errors import HostError
+from target.errors import HostError, PastDeadline
 from target.host import Ran
 
 _LOOK_S = 60.0
 _FETCH_S = 300.0
+# What git says besides; the last two follow whatever went wrong on the way to a remote.
+_NO_CAUSE = ("hint:", "warning:", "To ", "Please make sure you have the correct", "and the repository exists")
 _USER_IN_URL = re.compile(r"(?<=://)[^/@\s]+@")
 
 
@@ -91,11 +93,14 @@ class Checkout:
         )
 
     def fetch(self, want: str, *, partial: bool) -> tuple[str, str]:
-        """Fetch what lacks of a commit, tag or branch, objects only; its commit, or empty and why it cannot be had."""
+        """Fetch what lacks of a commit, tag or branch, objects only; its commit, or empty and why it cannot be had.
+
+        Raises HostError where it is the host, and not the remote, that cannot be reached.
+        """
         more = "partial" if partial else ""
         try:
             ran = self._run(scripts.FETCH, "", self.remote, want, more, timeout_s=_FETCH_S)
-        except HostError as error:
+        except PastDeadline as error:
             return "", str(error)
         return (ran.stdout.strip(), "") if ran.ok else ("", self.words(ran))
 
@@ -128,10 +133,10 @@ class Checkout:
         return ran.stdout.strip()
 
     def attempt(self, script: str, stamp: str, *args: str, timeout_s: float) -> str:
-        """Carry out a script that may fail; why it did, or empty."""
+        """Carry out a script that may fail or take too long; why it did, or empty. Raises HostError: unreachable."""
         try:
             ran = self._run(script, stamp, *args, timeout_s=timeout_s)
-        except HostError as error:
+        except PastDeadline as error:
             return str(error)
         return "" if ran.ok else self.words(ran)
 
@@ -139,7 +144,7 @@ class Checkout:
     def words(ran: Ran) -> str:
         """The last lines of what a command said, without whatever stands before a host in an address."""
         lines = [line.strip() for line in ran.stderr.splitlines() if line.strip()]
-        said = [line for line in lines if not line.startswith(("hint:", "warning:", "To "))] or lines
+        said = [line for line in lines if not line.startswith(_NO_CAUSE)] or lines
         return _USER_IN_URL.sub("", " / ".join(said[-3:])) or f"status {ran.status}"
 
     def is_secret(self, name: str) -> bool:

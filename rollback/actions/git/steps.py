@@ -11,7 +11,7 @@ from rollback.errors import Refused, StepFailed
 from rollback.migration import Migration
 from rollback.site import Site
 from rollback.step import Course, Finding, Step
-from target.errors import HostError
+from target.errors import PastDeadline
 
 _PUSH_S = 60.0
 _LAST_LINES = 8
@@ -256,8 +256,8 @@ class Deploy(_GitStep):
         limit = min(self.deploy_s, left)
         try:
             ran = self.site.host.shell(scripts.DEPLOY, *words, timeout_s=limit)
-        except HostError as error:
-            return f"did not end within {limit:g} s, or cannot be run: {error}", ()
+        except PastDeadline:
+            return f"did not end within {limit:g} s", ()
         lines = ran.stdout.strip().splitlines()[-_LAST_LINES:]
         return "" if ran.ok else f"ended with status {ran.status}", tuple(map(self.site.redactor.text, lines))
 

@@ -73,6 +73,13 @@ class TestPush:
         assert code.state() == before
         assert code.place.serves() is not None
 
+    def test_a_remote_that_hangs_is_undone(self, code, monkeypatch):
+        monkeypatch.setattr("rollback.actions.git.steps._PUSH_S", 1.0)
+        write(code.remote, "hooks/pre-receive", "#!/bin/sh\nexec sleep 20\n", 0o755)
+        before = code.state()
+        assert "killed, not finished within 1 s" in run(code, "--push", status=1)
+        assert code.state() == before
+
     def test_what_somebody_pushed_onto_it_stays(self, code):
         run(code, "--push")
         git(code.remote, "update-ref", f"refs/heads/{code.branch()}", code.bad)
