@@ -129,6 +129,7 @@ up. Now try
   pytest -m post_rollback --target {target}
   python -m drills inject database-password-wrong --dir {where}
   pytest -m post_rollback --target {target}
+  python -m checks triage --target {target}
   python -m rollback environment --target {target}
   python -m drills faults
   python -m drills heal --dir {where}
