@@ -7,7 +7,7 @@ import pytest
 
 from target.errors import HostError
 from tests.rollback.place import Place
-from tests.rollback.quick import QuickHost
+from tests.rollback.quick import QuickHost, QuickService
 
 FAULTS = {
     "disk full": "local://: cannot write: No space left on device; free some space there",
@@ -21,6 +21,8 @@ _WRITING = (
     *("shell", "run"),
 )
 _ALL = (*_WRITING, "read", "list", "facts", "now")
+# What a service's control does there.
+_CONTROL = ("status", "stop", "start", "logs")
 
 
 class Fault:
@@ -44,9 +46,11 @@ class Fault:
     def patch(self, monkeypatch: pytest.MonkeyPatch) -> None:
         for name in self.names:
             monkeypatch.setattr(QuickHost, name, self._failing(getattr(QuickHost, name)))
+        for name in _CONTROL if self.names is _ALL else ():
+            monkeypatch.setattr(QuickService, name, self._failing(getattr(QuickService, name)))
 
     def _failing(self, real: Callable[..., Any]) -> Callable[..., Any]:
-        def call(host: QuickHost, *words: Any, **more: Any) -> Any:
+        def call(host: QuickHost | QuickService, *words: Any, **more: Any) -> Any:
             self.calls += 1
             if self.calls == self.nth or (self.for_good and self.calls > self.nth):
                 if self.late and self.calls == self.nth:

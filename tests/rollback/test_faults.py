@@ -20,7 +20,6 @@ OLD = BAD.replace("sick", "ok")
     [
         ("connection lost", True),
         ("connection lost", False),
-        ("answer lost", True),
         ("answer lost", False),
         ("disk full", True),
         ("permission denied", False),

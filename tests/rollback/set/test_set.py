@@ -237,6 +237,7 @@ def test_the_connection_is_lost_at_every_call_to_the_host(pair):
         reset=pair.again,
         is_new=lambda: is_new(pair),
         is_old=lambda: is_old(pair),
+        every=2,
     )
 
 
