@@ -70,6 +70,14 @@ class DataFacts:
         """The rows that this run's own requests wrote."""
         return [row for row in log.rows if row.id > newest_before and row.mark == self.target.mark]
 
+    async def owed(self) -> list[UsageRow]:
+        """The rows whose audio has to be there: all but those that earlier runs of this suite have left."""
+        log = await self.log()
+        if not self._marked:
+            return log.rows
+        before = await self.newest_before()
+        return [row for row in log.rows if row.mark != self.target.mark or row.id > before]
+
     async def against(self, recorded: tuple[ObjectRecord, ...]) -> list[str]:
         """A line for each way in which the bucket is not as recorded; objects that an ETag leaves in doubt are read."""
         compared = differences.objects(recorded, (await self.bucket()).objects)
@@ -134,8 +142,8 @@ class DataFacts:
         return Bucket(True, {item.key: item for item in store.list()})
 
     async def _contents(self) -> list[Content]:
-        log, bucket = await self.log(), await self.bucket()
-        there = [row for row in log.rows if row.audio_key in bucket.objects]
+        owed, bucket = await self.owed(), await self.bucket()
+        there = [row for row in owed if row.audio_key in bucket.objects]
         chosen = reconcile.to_read_back(there, MOST_READ_BACK, random.Random())  # noqa: S311  (a sample, no secret)
         return await asyncio.to_thread(self._read_back, chosen)
 

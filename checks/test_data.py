@@ -125,17 +125,17 @@ async def test_rows_have_their_audio(survey: Survey, decide: Decide, target: Tar
     bucket = await survey.data.bucket()
     if missing(bucket, decide, "rows_have_objects"):
         return
-    log, contents = await survey.data.log(), await survey.data.contents()
-    gone = reconcile.missing_audio(log.rows, bucket.objects)
+    log, owed, contents = await survey.data.log(), await survey.data.owed(), await survey.data.contents()
+    gone = reconcile.missing_audio(owed, bucket.objects)
     problems = [f"{len(gone)} rows without their audio, for example {gone[-1].audio_key}"] if gone else []
-    problems += reconcile.wrong_size(log.rows, bucket.objects) + reconcile.wrong_content(contents)
+    problems += reconcile.wrong_size(owed, bucket.objects) + reconcile.wrong_content(contents)
     scope = "" if log.complete else f" (the newest {MOST_ROWS})"
     decide.require(
         "rows_have_objects",
         problems,
-        summary=f"{len(log.rows)} rows{scope}, {len(contents)} recordings read back",
+        summary=f"{len(owed)} rows{scope}, {len(contents)} recordings read back",
         next=f"{advice.objects(target)}  # what is newer than every backup is lost, and named there",
-        n=len(log.rows),
+        n=len(owed),
     )
 
 

@@ -155,7 +155,7 @@ async def lost_objects(scene: Scene) -> list[str]:
     if record is not None and record.objects is not None:
         problems += await data.against(record.objects)
     if target.database is not None:
-        gone = reconcile.missing_audio((await data.log()).rows, bucket.objects)
+        gone = reconcile.missing_audio(await data.owed(), bucket.objects)
         problems += [f"{len(gone)} rows without their audio"] if gone else []
         problems += reconcile.wrong_content(await data.contents())
     return problems

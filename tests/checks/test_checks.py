@@ -301,6 +301,18 @@ async def test_a_dead_service_fails_readiness_and_leaves_the_rest_undetermined(
     assert "does not answer" in found["tts_success_rate"].evidence
 
 
+async def test_the_suites_own_recordings_of_before_are_missed_by_nobody(deployment: Any, judge: Any) -> None:
+    """A bucket that was emptied has lost them for good: no backup has them, and that must not stay red for ever."""
+    deployment.write("tts", b"gone", mark=deployment.target.mark, at=deployment.rows[-1].created + 1)
+    own = len(deployment.rows) - 1
+    del deployment.objects[deployment.rows[own].audio_key]
+    found = await judge(deployment, "data")
+    assert found["rows_have_objects"].outcome == "pass", found["rows_have_objects"].evidence
+    deployment.rows[own] = msgspec.structs.replace(deployment.rows[own], mark=None)
+    found = await judge(deployment, "data")
+    assert found["rows_have_objects"].outcome == "fail"
+
+
 async def test_a_service_that_was_only_just_started_has_not_restarted(deployment: Any, judge: Any) -> None:
     """supervisord names no process for the first moments; the rollback may have ended a moment ago."""
     deployment.pids = [None, None, 4711]

@@ -114,8 +114,8 @@ def compare(live: Contents, backups: Sequence[Contents], truth: Truth) -> Compar
         alike=judged.alike,
         good=tuple(sorted(judged.good)),
         unsure=tuple(sorted(judged.unsure)),
-        lost=tuple(sorted(pending)),
-        spoilt=tuple(sorted(spoilt & set(pending))),
+        lost=tuple(sorted(set(pending) - truth.own)),
+        spoilt=tuple(sorted(spoilt & set(pending) - truth.own)),
         unknown=tuple(key for key in absent if not truth.wants(key)),
     )
 

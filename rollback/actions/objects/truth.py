@@ -24,19 +24,25 @@ class Known(msgspec.Struct, frozen=True):
 
 
 class Truth(msgspec.Struct, frozen=True):
-    """What is known by key. `recorded` and `logged` are the keys that each names; None where it cannot be asked."""
+    """What is known by key. `recorded` and `logged` are the keys that each names; None where it cannot be asked.
+
+    `own` are those that only this suite's own requests have left: nobody misses one that no backup has.
+    """
 
     known: dict[str, Known]
     recorded: frozenset[str] | None
     logged: frozenset[str] | None
+    own: frozenset[str] = frozenset()
 
     def wants(self, key: str) -> bool:
         """Whether an object of the backup belongs into the bucket: where there is a log, it or the record names it."""
         return self.logged is None or key in self.known
 
 
-def truth_of(recorded: tuple[ObjectRecord, ...] | None, rows: list[UsageRow] | None) -> Truth:
-    """What the two say, put together."""
+def truth_of(
+    recorded: tuple[ObjectRecord, ...] | None, rows: list[UsageRow] | None, mark: str | None = None
+) -> Truth:
+    """What the two say, put together. `mark` is what the rows of this suite's own requests carry."""
     known: dict[str, Known] = {}
     for item in recorded or ():
         known[item.key] = _with(Known(), item.size, item.etag, item.sha256, 0.0)
@@ -50,6 +56,12 @@ def truth_of(recorded: tuple[ObjectRecord, ...] | None, rows: list[UsageRow] | N
         logged=None
         if rows is None
         else frozenset(row.audio_key for row in rows if row.audio_key is not None),
+        own=frozenset(
+            row.audio_key
+            for row in rows or ()
+            if mark is not None and row.mark == mark and row.audio_key is not None
+        )
+        - {item.key for item in recorded or ()},
     )
 
 
@@ -97,7 +109,7 @@ def ask(site: Site, record: Record | None) -> tuple[Truth, list[Finding]]:
                 "neither record nor usage log says what is good: only missing objects are copied", doubt=True
             )
         )
-    return truth_of(recorded, rows), findings
+    return truth_of(recorded, rows, site.target.mark), findings
 
 
 def refuse_strangers(

@@ -2,6 +2,7 @@
 
 import hashlib
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -204,3 +205,15 @@ class TestStrangers:
             record(dict.fromkeys(self.prod, b"x")), rows(dict.fromkeys([*self.prod, "new/1"], b"x"))
         )
         refuse_strangers(truth, facts_of(["new/1"], modified=200.0), facts_of(self.prod), 100.0)
+
+
+def test_what_only_the_suite_itself_wrote_is_not_told_as_lost():
+    """Brought back where a backup has it; missed by nobody where none has."""
+    content = {"own-kept": b"a", "own-gone": b"b", "theirs-gone": b"c"}
+    written = [
+        msgspec.structs.replace(row, mark="suite" if (row.audio_key or "").startswith("own") else None)
+        for row in rows(content)
+    ]
+    found = compare(Fake({}), [Fake({"own-kept": b"a"})], truth_of(None, written, "suite"))
+    assert [cure.key for cure in found.cures] == ["own-kept"]
+    assert found.lost == ("theirs-gone",)
