@@ -20,7 +20,7 @@ from target.wait import Seen, eventually
 T = TypeVar("T")
 
 # Change times of every file of the package: a copy that keeps old modification times shows there all the same.
-_CHANGE_TIMES = r"""find "$1" -name __pycache__ -prune -o -type f -exec stat -c '%Z %n' {} +"""
+_CHANGE_TIMES = r"""find "$1" -name __pycache__ -prune -o -type f -exec stat -c '%.9Z %n' {} +"""
 _LAST_LINES = 20
 # supervisord names the process of a program once it has run for its `startsecs`, a second where nobody says otherwise.
 _NAMES_S = 10.0

@@ -124,7 +124,7 @@ class FakeHost:
         if "providers.json" in "".join(args):
             return Ran(0, self.d.choice, "", 0.0)
         if "find" in script:
-            return Ran(0, f"{self.d.code_changed:.0f} /srv/app/main.py\n", "", 0.0)
+            return Ran(0, f"{self.d.code_changed:.9f} /srv/app/main.py\n", "", 0.0)
         status = f"Name:\tpython\nPid:\t4711\nPPid:\t1\nVmRSS:\t{self.d.resident} kB\n"
         return Ran(0, status, "", 0.0)
 

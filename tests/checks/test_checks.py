@@ -10,6 +10,7 @@ import pytest
 import soundfile
 
 from target.description import Budget
+from tests.checks.deployment import STARTED
 
 
 def red(found: dict[str, Any]) -> set[str]:
@@ -299,6 +300,14 @@ async def test_a_dead_service_fails_readiness_and_leaves_the_rest_undetermined(
     assert "DATABASE_URL is not set" in found["service_ready"].evidence
     assert found["environment_matches_record"].outcome == "pass"
     assert "does not answer" in found["tts_success_rate"].evidence
+
+
+async def test_a_file_changed_a_moment_after_the_start_is_seen(deployment: Any, judge: Any) -> None:
+    """A tenth of a second is enough, since the start is known to hundredths."""
+    deployment.code_changed = STARTED + 0.1
+    assert "process_runs_current_code" in red(await judge(deployment, "deployment"))
+    deployment.code_changed = STARTED + 0.02
+    assert "process_runs_current_code" not in red(await judge(deployment, "deployment"))
 
 
 async def test_the_suites_own_recordings_of_before_are_missed_by_nobody(deployment: Any, judge: Any) -> None:
