@@ -6,6 +6,9 @@ import msgspec
 
 from drills.stacks.errors import StackError
 from drills.stacks.processes.stack import Stack
+from rollback.catalogue import OFFERS
+
+STACKS = ("processes", "containers")
 
 
 class FaultError(StackError):
@@ -21,8 +24,11 @@ class Place(msgspec.Struct, frozen=True):
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True):
     """A fault. `cure` is the rollback action that mends it, None where none does; `part` is what it breaks, and two
-    faults that break the same part cannot be active together. `shows` are criteria, the first of which that a
-    verdict names is among these.
+    faults that break the same part cannot be active together.
+
+    `must` are the criteria that have to fail while it is active, `may` those that can besides; any other that fails
+    is a false alarm. `shows` narrows which of them a verdict has to name first. `scenario` is the runbook's (1 to 3),
+    as triage has to name it; None where it stays below every trigger. `stacks` are those that it can be made on.
 
     `heal` may be called after any of the others was cut short, and more than once.
     """
@@ -30,8 +36,22 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     says: str
     part: str
-    shows: tuple[str, ...]
+    must: tuple[str, ...] = ()
+    may: tuple[str, ...] = ()
+    shows: tuple[str, ...] = ()
+    scenario: int | None = None
     cure: str | None = None
+    stacks: tuple[str, ...] = STACKS
+
+    @property
+    def first(self) -> tuple[str, ...]:
+        """The criteria, the first of which that a verdict names is among these."""
+        return self.shows or self.must
+
+    @property
+    def level(self) -> int | None:
+        """The level of the runbook that cures it, 0 for data recovery; None where no rollback does."""
+        return OFFERS[self.cure].level if self.cure else None
 
     @property
     def family(self) -> str:

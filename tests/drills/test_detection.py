@@ -21,7 +21,7 @@ def test_a_fault_is_noticed_and_what_mends_it_is_believed(operator, fault):
     try:
         broken = operator.judges()
         assert broken.code == 1, broken.screen
-        assert broken.failed[0] in fault.shows, broken.screen
+        assert broken.failed[0] in fault.first, broken.screen
         if fault.cure is not None:
             operator.rolls_back(fault.cure)
             cured = operator.judges()

@@ -19,7 +19,7 @@ def test_inject_triage_roll_back_green_undo_red(operator, action):
     active.inject(operator.stack, fault.name)
     try:
         broken = operator.judges()
-        assert (broken.code, broken.failed[0] in fault.shows) == (1, True), broken.screen
+        assert (broken.code, broken.failed[0] in fault.first) == (1, True), broken.screen
         found = operator.triages()
         assert f"python -m rollback {action} " in found["cure"]["command"], found
         operator.rolls_back(action)
