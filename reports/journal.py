@@ -50,8 +50,9 @@ class Journal(msgspec.Struct, frozen=True):
 
     @property
     def outcome(self) -> str:
-        """`done`, `undone`, `not undone`; empty for a run that has not come to an end."""
-        return self.lines[-1].outcome if self.lines[-1].event == "end" else ""
+        """`done`, `undone`, `not undone`, `abandoned`; empty for a run that has not come to an end."""
+        last = self.lines[-1]
+        return last.outcome if last.event == "end" else last.event if last.event == "abandoned" else ""
 
     @property
     def begun(self) -> dict[int, str]:

@@ -85,6 +85,11 @@ def _add_action(parser: argparse.ArgumentParser, offer: Offer) -> None:
     way = parser.add_mutually_exclusive_group()
     way.add_argument("--resume", action="store_true", help="only go on with an unfinished run")
     way.add_argument("--undo", action="store_true", help="bring back the state before the last run")
+    way.add_argument(
+        "--abandon",
+        metavar="WHY",
+        help="give an unfinished run up: leave everything as it is, so that other actions can be run",
+    )
     for option in offer.options:
         name = option.name if option.bare else f"--{option.name.replace('_', '-')}"
         if not option.takes:

@@ -43,6 +43,7 @@ def action(call: Call, offer: Offer) -> int:
         undo=options.undo,
         break_lock=options.break_lock,
         surely=options.yes,
+        abandon=options.abandon,
     )
     stop = _listen_for_stop()
     asked = _once(lambda: _confirm(call))
@@ -138,7 +139,7 @@ def _conclude(call: Call, engine: Engine[Any], result: Result) -> None:
     progress = call.progress
     first, *rest = nextstep.conclusion(result, call.options)
     progress.line(first, nextstep.TONES[result.outcome])
-    if result.outcome == "failed and not undone" and result.run is not None:
+    if result.outcome in ("failed and not undone", "abandoned") and result.run is not None:
         progress.lines([f"  {text}" for text in engine.state(result.run)])
     for text in rest:
         progress.command(text)

@@ -29,7 +29,8 @@ from target.errors import TargetError
 class Order(msgspec.Struct, frozen=True, kw_only=True):
     """What the person asked for. Without `resume` and `undo` an unfinished run is resumed, or else a new one begun.
 
-    `surely` lets `break_lock` break even the lock of a process that still runs.
+    `abandon` (why, None for not asked) ends one as it stands. `surely` lets `break_lock` break even the lock of a
+    process that still runs.
     """
 
     dry_run: bool = False
@@ -37,6 +38,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     undo: bool = False
     break_lock: bool = False
     surely: bool = False
+    abandon: str | None = None
 
 
 class Engine(Generic[P]):
@@ -73,8 +75,11 @@ class Engine(Generic[P]):
         if last is not None and last.open and last.begin.action != self.action.name:
             raise Refused(
                 f"an unfinished run of {last.begin.action} ({last.run}, {last.stands_at}) comes first: "
-                f"python -m rollback {last.begin.action} --resume, or --undo"
+                f"python -m rollback {last.begin.action} --resume, or --undo; "
+                "--abandon WHY where neither can be done"
             )
+        if order.abandon is not None:
+            return self._abandon(order, order.abandon, held, note, last)
         if order.undo:
             return self._take_back(order, held, note, last)
         if last is not None and last.open:
@@ -177,6 +182,28 @@ class Engine(Generic[P]):
             with self._turn(plan, book, still_held) as turn:
                 finish = turn.back(begun, asked=True)
         return self._result(finish, goal, run)
+
+    def _abandon(self, order: Order, why: str, held: Held | None, note: str, last: Story | None) -> Result:
+        """End an unfinished run as it stands: a line in its journal, and nothing else is changed."""
+        if last is None or not last.open:
+            raise Refused(f"nothing to abandon: {self._ended(last)}; nothing was changed")
+        if not why.strip():
+            raise Refused("--abandon takes the reason, for who reads it later; nothing was changed")
+        goal = f"giving up {last.run}"
+        self._head(goal, "dry run" if order.dry_run else "")
+        self.progress.entry("unfinished", f"{last.run} by {last.begin.by}, {last.stands_at}", tone="bad")
+        if note:
+            self.progress.entry("lock", note, tone="doubt")
+        if order.dry_run:
+            return self._result(Finish("planned", (), ""), goal)
+        if not self._may_begin():
+            return self._stopped(goal)
+        with self.lock.hold(f"{self.action.name}: abandoning {last.run}", held, self._warn):
+            self._wait_for_earlier(last.run)
+            self.journals.open(last.run).append(
+                journal.Abandoned(at=journal.now(), by=whoami(), why=why.strip())
+            )
+        return self._result(Finish("abandoned", (), why.strip()), goal, last.run)
 
     def _to_take_back(self, last: Story | None) -> Story:
         """The finished run of this action that nothing came after. Raises Refused."""
@@ -311,6 +338,8 @@ class Engine(Generic[P]):
             return "no action has been run on this host"
         if last.begin.undoes is not None:
             return f"the last run, {last.run}, was itself the undo of {last.begin.undoes}"
+        if last.ending == "abandoned":
+            return f"the last run, {last.run}, was abandoned as it stood"
         if last.ending == "undone":
             return f"the last run, {last.run}, was undone already"
         return f"the last run, {last.run}, was finished"

@@ -12,7 +12,7 @@ from target.host import Host
 from target.redact import Redactor
 
 FORMAT = 1
-Ending = Literal["done", "undone", "not undone"]
+Ending = Literal["done", "undone", "not undone", "abandoned"]
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True, tag_field="event"):
@@ -106,7 +106,14 @@ class End(Line, frozen=True, kw_only=True, tag="end"):
     seconds: float
 
 
-AnyLine = Begin | Intent | Done | Failed | Turn | UndoIntent | Undone | Resume | Interrupted | End
+class Abandoned(Line, frozen=True, kw_only=True, tag="abandoned"):
+    """Last line of a run that somebody gave up: whatever state things are in is left as it is."""
+
+    by: str
+    why: str
+
+
+AnyLine = Begin | Intent | Done | Failed | Turn | UndoIntent | Undone | Resume | Interrupted | End | Abandoned
 
 
 class Story(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,8 +129,13 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def ending(self) -> Ending | None:
-        last = self.lines[-1]
-        return last.outcome if isinstance(last, End) else None
+        match self.lines[-1]:
+            case End(outcome=outcome):
+                return outcome
+            case Abandoned():
+                return "abandoned"
+            case _:
+                return None
 
     @property
     def open(self) -> bool:
@@ -170,6 +182,8 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
                 return f"interrupted before step {last.before_step}"
             case End():
                 return str(last.outcome)
+            case Abandoned():
+                return f"abandoned as it stood by {last.by}: {last.why}"
             case _:
                 return "just begun"
 

@@ -13,6 +13,7 @@ TONES: dict[Outcome, str] = {
     "planned": "",
     "undone": "good",
     "failed and undone": "bad",
+    "abandoned": "doubt",
     "interrupted": "doubt",
     "failed and not undone": "bad",
     "refused": "bad",
@@ -25,6 +26,8 @@ def conclusion(result: Result, options: Namespace) -> list[str]:
     action = f"python -m rollback {result.action}"
     undo = f"  undo   {action} --undo"
     journal = f"  journal  {result.journal}"
+    if result.run is None and result.outcome in ("refused", "interrupted"):
+        return [with_target(f"{result.outcome}: {result.why}", options)]
     match result.outcome:
         case "done":
             lines = [f"done in {took}", "  now   pytest -m post_rollback", f"  undo  {action} --undo"]
@@ -41,8 +44,11 @@ def conclusion(result: Result, options: Namespace) -> list[str]:
                 journal,
                 "  now      python -m rollback status",
             ]
-        case "interrupted" if result.run is None:
-            lines = [f"interrupted: {result.why}"]
+        case "abandoned":
+            lines = [
+                f"abandoned: {result.run} is not gone on with; everything is left as it is:",
+                "  now   python -m rollback status",
+            ]
         case "interrupted":
             why = f": {result.why}" if result.why else ""
             lines = [f"interrupted after {took}, between steps{why}", f"  go on  {action} --resume", undo]
@@ -50,10 +56,9 @@ def conclusion(result: Result, options: Namespace) -> list[str]:
             lines = [
                 f"FAILED and NOT undone: {result.why}",
                 journal,
-                f"  now      {action} --resume    once that is mended: tries the way back again",
+                f"  now      {action} --resume         once that is mended: tries the way back again",
+                f"  give up  {action} --abandon WHY    where it cannot be: other actions are free again",
             ]
-        case "refused":
-            lines = [f"refused: {result.why}"]
     return [with_target(line, options) for line in lines]
 
 
@@ -82,4 +87,6 @@ def _asked(options: Namespace) -> str:
     words += [
         f"--{name.replace('_', '-')}" for name in ("resume", "undo", "break_lock") if getattr(options, name)
     ]
+    if options.abandon is not None:
+        words += ["--abandon", options.abandon]
     return f" {shlex.join(words)}" if words else ""

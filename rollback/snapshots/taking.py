@@ -142,7 +142,8 @@ class Taking:
         if last is not None and last.open:
             raise Refused(
                 f"an unfinished run of {last.begin.action} ({last.run}, {last.stands_at}) comes first: "
-                f"python -m rollback {last.begin.action} --resume, or --undo"
+                f"python -m rollback {last.begin.action} --resume, or --undo; "
+                "--abandon WHY where neither can be done"
             )
         try:
             record = self.site.records.expected()
