@@ -10,7 +10,7 @@ from typing import TextIO
 
 import msgspec
 
-from checks.verdict import USAGE, CriterionVerdict, Verdict
+from checks.verdict import INTERRUPTED, USAGE, CriterionVerdict, Verdict
 
 _MARKS = {"pass": "✓", "fail": "✗", "inconclusive": "?"}
 _ASCII = {
@@ -145,8 +145,9 @@ class Screen:
             f"{passed} passed",
             f"{len(verdict.not_applicable)} not applicable" if verdict.not_applicable else "",
         ]
+        interrupted = verdict.exit_code == INTERRUPTED
         parts = [
-            _WORDS[verdict.verdict],
+            "INTERRUPTED before it could tell" if interrupted else _WORDS[verdict.verdict],
             ", ".join(count for count in counts if count),
             f"{verdict.duration_s:.0f} s",
             f"{verdict.requests} requests",

@@ -84,6 +84,14 @@ class Engine(Generic[P]):
             return self._take_back(order, held, note, last)
         if last is not None and last.open:
             return self._resume(order, held, note, last)
+        if (
+            order.resume
+            and last is not None
+            and last.ending == "done"
+            and last.begin.action == self.action.name
+        ):
+            # It had been done and proven, and only the answer to its last line was lost.
+            return self._result(Finish("nothing to do", (), self._ended(last)), "")
         if order.resume:
             raise Refused(f"nothing to resume: {self._ended(last)}")
         return self._begin(order, held, note, last)

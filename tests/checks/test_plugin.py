@@ -187,6 +187,7 @@ def test_an_interrupted_run_is_2_and_says_what_did_not_report(judge):
     assert ran.code == 2
     assert ran.verdict["verdict"] == "inconclusive"
     assert len(ran.verdict["missing"]) == 2
+    assert "\nINTERRUPTED before it could tell · " in ran.out
 
 
 def test_a_check_of_an_unknown_criterion_is_refused(judge):

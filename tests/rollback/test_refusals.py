@@ -91,6 +91,15 @@ def test_nothing_to_resume_and_nothing_to_undo(quick):
     assert "nothing to undo: no action has been run" in refused(quick, "--undo")
 
 
+def test_resuming_what_was_done_is_no_refusal(quick):
+    """As after a run whose last answer was lost: it told the person to resume."""
+    quick.run("environment")
+    before = quick.inventory()
+    code, out = quick.run("environment", "--resume")
+    assert (code, quick.inventory()) == (0, before), out
+    assert "was finished" in out
+
+
 def test_the_copy_of_before_is_gone(quick):
     quick.run("environment")
     for copy in quick.folder.glob(".env.failed.*"):
