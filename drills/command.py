@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
+from drills.stacks.layout import KINDS, PROCESSES
 from target.errors import TargetError
 
 _REPOSITORY = Path(__file__).resolve().parents[1]
@@ -56,6 +57,9 @@ def _parser() -> argparse.ArgumentParser:
         return added
 
     up = verb("up", "bring up a stack in a folder, record it, take a snapshot, leave it running")
+    up.add_argument(
+        "--stack", choices=KINDS, default=PROCESSES, help="what it is made of (default: %(default)s)"
+    )
     up.add_argument("--foreground", action="store_true", help="stay until Ctrl-C, then take it down")
     up.add_argument("--latency", type=float, metavar="SECONDS", help="how long the stand-ins take to answer")
     up.set_defaults(run=_up)
@@ -82,19 +86,17 @@ def say(line: str) -> None:
 
 
 def _up(given: argparse.Namespace) -> int:
-    from drills.stacks.processes.bring_up import brought_up
-    from drills.stacks.processes.stack import wait_for_end
-    from drills.stacks.processes.take_down import take_down
+    from drills.stacks.kinds import brought_up
 
     say(f"stack in {given.dir.resolve()}")
-    with brought_up(given.dir, latency_s=given.latency, say=say) as (stack, lease):
+    with brought_up(given.stack, given.dir, latency_s=given.latency, say=say) as (stack, lease):
         if lease is None:
             say(f"it runs already · {stack.url} · {stack.layout.target_file}")
             return 0
         for verb in ("record", "snapshot"):
             status = _take(verb, stack.layout.target_file)
             if status != 0:
-                take_down(stack.layout)
+                stack.take_down()
                 say(f"drills up: the {verb} was not taken (exit {status}); the stack is down again")
                 return _FAILED
         _print_next(given.dir, stack.layout.target_file)
@@ -103,9 +105,9 @@ def _up(given: argparse.Namespace) -> int:
             return 0
         say("Ctrl-C takes it down")
         try:
-            wait_for_end(stack.layout)
+            stack.wait_for_end()
         except (KeyboardInterrupt, Interrupted):
-            take_down(stack.layout)
+            stack.take_down()
             say("down")
             return 0
     say("it was ended from elsewhere")
@@ -137,24 +139,22 @@ up. Now try
 
 
 def _down(given: argparse.Namespace) -> int:
-    from drills.stacks.processes.stack import Stack, keeper_pid
-    from drills.stacks.processes.take_down import take_down
+    from drills.stacks.stack import Stack
 
-    layout = Stack.at(given.dir).layout
-    ran = keeper_pid(layout) is not None
-    killed = take_down(layout)
-    rest = f", {len(killed)} left from a crash ended" if killed else ""
-    say(f"{'down' if ran else 'did not run'}{rest} · logs in {layout.logs}")
+    stack = Stack.at(given.dir)
+    ran = stack.running()
+    left = stack.take_down()
+    rest = f", {len(left)} left from a crash ended" if left else ""
+    say(f"{'down' if ran else 'did not run'}{rest} · logs in {stack.layout.logs}")
     return 0
 
 
 def _status(given: argparse.Namespace) -> int:
     from drills.faults.active import active
-    from drills.stacks.processes.stack import Stack, keeper_pid
+    from drills.stacks.stack import Stack
 
     stack = Stack.at(given.dir)
-    pid = keeper_pid(stack.layout)
-    if pid is None:
+    if not stack.running():
         say(f"down · {stack.layout.root}")
         return _FAILED
     say(f"up · {stack.url} · {stack.layout.target_file}")
@@ -184,7 +184,7 @@ def _faults(given: argparse.Namespace) -> int:
 
 def _inject(given: argparse.Namespace) -> int:
     from drills.faults.active import inject
-    from drills.stacks.processes.stack import Stack
+    from drills.stacks.stack import Stack
 
     evidence = inject(Stack.running_at(given.dir), given.name)
     say(f"injected {given.name}: {evidence}")
@@ -193,7 +193,7 @@ def _inject(given: argparse.Namespace) -> int:
 
 def _heal(given: argparse.Namespace) -> int:
     from drills.faults.active import heal
-    from drills.stacks.processes.stack import Stack
+    from drills.stacks.stack import Stack
 
     healed = heal(Stack.running_at(given.dir), given.name)
     say(f"healed {', '.join(healed)}" if healed else "nothing to heal")

@@ -8,9 +8,8 @@ from pathlib import Path
 import msgspec
 
 from drills.stacks.errors import StackError
-from drills.stacks.processes.layout import Layout
-from drills.stacks.processes.stack import keeper_pid
-from drills.stacks.processes.take_down import take_down
+from drills.stacks.layout import Layout
+from drills.stacks.stack import Stack
 
 _REPOSITORY = Path(__file__).resolve().parents[1]
 _FAULT = "database-password-wrong"
@@ -51,9 +50,9 @@ def demo(folder: Path) -> int:
         _Command("the verdict is green again", judge),
     )
     layout = Layout(root)
-    if keeper_pid(layout) is not None:
+    if layout.stack_file.exists() and Stack.at(root).running():
         print("── one that was left running is taken down first", flush=True)
-        take_down(layout)
+        Stack.at(root).take_down()
     try:
         for number, command in enumerate(commands, 1):
             print(f"\n── {number}/{len(commands)} · {command.shows}", flush=True)

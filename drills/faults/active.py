@@ -12,8 +12,8 @@ from minio.error import MinioException
 
 from drills.faults.catalogue import find
 from drills.faults.fault import FaultError, Place
-from drills.stacks.processes.layout import write_private
-from drills.stacks.processes.stack import Stack
+from drills.stacks.layout import write_private
+from drills.stacks.stack import Stack
 
 
 class Active(msgspec.Struct, frozen=True):

@@ -8,8 +8,8 @@ from typing import Literal
 
 from drills.faults.fault import Fault, FaultError, Place
 from drills.faults.virtualenv import clear_away, goes_down
-from drills.stacks.processes import releases, service
-from drills.stacks.processes.commands import Commands
+from drills.stacks import releases, service
+from drills.stacks.commands import Commands
 
 _BAD = "2.4.0"
 _PACKAGE = Path("app/services/voice_v2")

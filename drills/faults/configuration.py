@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Literal
 
 from drills.faults.fault import Fault, FaultError, Place
-from drills.stacks.processes import service
-from drills.stacks.processes.layout import write_private
-from drills.stacks.processes.stack import Stack
+from drills.stacks import service
+from drills.stacks.layout import write_private
+from drills.stacks.stack import Stack
 from target.wait import Seen, eventually
 
 _STOPS_S = 20.0
@@ -65,7 +65,7 @@ class EnvironmentFault(Fault, frozen=True):
         waited = eventually(look, deadline_s=_STOPS_S)
         if not waited.met:
             raise FaultError(f"{self.name}: the service runs all the same ({waited.seen})")
-        return f"the service does not start: supervisord says {waited.seen}"
+        return f"the service does not start: its supervisor says {waited.seen}"
 
     def heal(self, at: Place) -> None:
         for path in (at.stack.layout.environment, at.stack.layout.environment_previous):

@@ -1,8 +1,8 @@
 """Faults of the database: rows that are gone or there twice, a sequence, a table, a server."""
 
 from drills.faults.fault import Fault, FaultError, Place
-from drills.stacks.processes import postgres
-from drills.stacks.processes.layout import write_private
+from drills.stacks import database
+from drills.stacks.layout import write_private
 from target.wait import Seen, eventually
 
 _READY_S = 30.0
@@ -158,7 +158,7 @@ class DatabaseDown(Fault, frozen=True):
         at.stack.supervisor.stop("postgres")
 
     def landed(self, at: Place) -> str:
-        complaint = postgres.answers(at.stack.ports, at.stack.secrets)
+        complaint = database.answers(at.stack.ports, at.stack.secrets)
         if complaint is None:
             raise FaultError(f"{self.name}: the server takes connections")
         return f"nothing answers at port {at.stack.ports.postgres}"
@@ -167,7 +167,7 @@ class DatabaseDown(Fault, frozen=True):
         at.stack.supervisor.start("postgres")
 
         def look() -> Seen:
-            complaint = postgres.answers(at.stack.ports, at.stack.secrets)
+            complaint = database.answers(at.stack.ports, at.stack.secrets)
             return Seen(complaint is None, complaint or "")
 
         waited = eventually(look, deadline_s=_READY_S)

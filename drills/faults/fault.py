@@ -5,7 +5,7 @@ from pathlib import Path
 import msgspec
 
 from drills.stacks.errors import StackError
-from drills.stacks.processes.stack import Stack
+from drills.stacks.stack import Stack
 from rollback.catalogue import OFFERS
 
 STACKS = ("processes", "containers")

@@ -8,8 +8,8 @@ import httpx
 from drills.faults.fault import Fault, FaultError, Place
 from drills.providers.behaviour import Mode, Operation
 from drills.providers.catalogue import Provider
-from drills.stacks.processes.layout import LOOPBACK, write_private
-from drills.stacks.processes.stack import Stack
+from drills.stacks.layout import LOOPBACK, write_private
+from drills.stacks.stack import Stack
 
 _TEXT = "Короткий тест"
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from drills.faults.fault import Fault, FaultError, Place
 from drills.front.behaviour import Behaviour
-from drills.stacks.processes.stack import Stack
+from drills.stacks.stack import Stack
 
 _REFUSED = (401, 403)
 _ERROR_EVERY = 20

@@ -12,8 +12,8 @@ from minio.deleteobjects import DeleteObject
 from minio.error import MinioException
 
 from drills.faults.fault import Fault, FaultError, Place
-from drills.stacks.processes.layout import write_private
-from drills.stacks.processes.storage import BUCKET, make_buckets
+from drills.stacks.layout import write_private
+from drills.stacks.storage import BUCKET, make_buckets
 from target.wait import Seen, eventually
 
 _AT_ONCE = 6

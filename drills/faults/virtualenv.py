@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Literal
 
 from drills.faults.fault import Fault, FaultError, Place
-from drills.stacks.processes import service
-from drills.stacks.processes.stack import Stack
+from drills.stacks import service
+from drills.stacks.stack import Stack
 from target.wait import Seen, eventually
 
 _STOPS_S = 20.0
@@ -79,7 +79,7 @@ def goes_down(stack: Stack, name: str) -> str:
     waited = eventually(look, deadline_s=_STOPS_S)
     if not waited.met:
         raise FaultError(f"{name}: the service runs all the same ({waited.seen})")
-    return f"the service does not start: supervisord says {waited.seen}"
+    return f"the service does not start: its supervisor says {waited.seen}"
 
 
 def _copy(source: Path, to: Path) -> None:

@@ -22,7 +22,7 @@ import psycopg
 import pytest
 
 if TYPE_CHECKING:
-    from drills.stacks.processes.stack import Stack
+    from drills.stacks.stack import Stack
     from tests.drills.operator import Operator
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from drills.stacks.processes.stack import Stack
+from drills.stacks.stack import Stack
 
 ROOT = Path(__file__).resolve().parents[2]
 

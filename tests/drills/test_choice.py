@@ -3,7 +3,7 @@
 import pytest
 
 from drills.faults import active
-from drills.stacks.processes.layout import write_private
+from drills.stacks.layout import write_private
 
 pytestmark = pytest.mark.drill
 

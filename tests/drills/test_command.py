@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from drills.stacks.processes.layout import Layout
+from drills.stacks.layout import Layout
 from drills.stacks.processes.take_down import leftovers
 
 pytestmark = pytest.mark.drill

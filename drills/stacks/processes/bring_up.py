@@ -16,20 +16,18 @@ from pathlib import Path
 import msgspec
 
 from drills.front.behaviour import Knowledge
+from drills.stacks import database, history, releases, target_file
+from drills.stacks.commands import Commands, base_environment
 from drills.stacks.errors import PortTakenError, StackError
-from drills.stacks.processes import history, postgres, releases, service, storage, supervision, target_file
-from drills.stacks.processes.commands import Commands
-from drills.stacks.processes.layout import (
-    MARK,
-    Layout,
-    StackFile,
-    choose_ports,
-    new_secrets,
-    write_private,
-)
-from drills.stacks.processes.stack import Stack, keeper_pid
+from drills.stacks.layout import MARK, Layout, choose_ports, new_secrets, write_private
+from drills.stacks.processes import postgres, service, storage, supervision
+from drills.stacks.processes.layout import Ports, StackFile, read_stack_file
+from drills.stacks.processes.stack import ProcessesStack, keeper_pid
 from drills.stacks.processes.supervision import Program, failure, supervisord_command
 from drills.stacks.processes.take_down import take_down
+from drills.stacks.processes.virtualenv import make_virtualenv
+from drills.stacks.service import write_environment
+from drills.stacks.storage import make_buckets
 from target.errors import TargetError
 from target.wait import Seen, eventually
 
@@ -70,9 +68,11 @@ class _Builder:
         self._say = say
         self._commands = Commands()
         self.layout = layout
-        remembered = StackFile(choose_ports(), new_secrets(), latency_s, storage.kind())
+        remembered = StackFile(
+            ports=choose_ports(Ports), secrets=new_secrets(), latency_s=latency_s, storage=storage.kind()
+        )
         write_private(layout.stack_file, msgspec.json.format(msgspec.json.encode(remembered)))
-        self.stack = Stack(layout, remembered)
+        self.stack = ProcessesStack(layout, remembered)
 
     def build(self) -> None:
         """Bring everything up. Raises StackError at the first part that fails, once no command runs any more."""
@@ -83,12 +83,12 @@ class _Builder:
             self.stack.supervisor.start(name)
         with ThreadPoolExecutor(max_workers=6) as threads:
             try:
-                database = threads.submit(self._database)
+                server = threads.submit(self._database)
                 rest = [threads.submit(work) for work in (self._storage, self._providers, self._front)]
                 self._all([threads.submit(self._code), threads.submit(self._packages)])
                 # The service meets a schema that is still on its way as it would in a deployment: it waits.
                 self.stack.supervisor.start(service.NAME)
-                self._all([database, threads.submit(self._schema, database), *rest])
+                self._all([server, threads.submit(self._schema, server), *rest])
                 self.stack.wait_service()
                 self._done(f"{service.NAME}  {releases.GOOD} is healthy")
             except BaseException:
@@ -101,7 +101,17 @@ class _Builder:
             self.layout,
             self.stack.ports,
             self.stack.secrets,
-            str(Path(sys.executable).with_name("supervisorctl")),
+            file=self.layout.target_file,
+            host="local://",
+            control={
+                "supervisor": {
+                    "config": str(self.layout.supervisor_config),
+                    "program": service.NAME,
+                    "supervisorctl": str(Path(sys.executable).with_name("supervisorctl")),
+                }
+            },
+            reader="python-dotenv",
+            tools=postgres.binaries(),
         )
 
     @staticmethod
@@ -127,7 +137,7 @@ class _Builder:
             ran = subprocess.run(
                 [*command, *supervisord_command(self.layout)],
                 cwd=self.layout.root,
-                env={**supervision.base_environment(), MARK: str(self.layout.root)},
+                env={**base_environment(), MARK: str(self.layout.root)},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -195,23 +205,23 @@ class _Builder:
         ports, secrets = self.stack.ports, self.stack.secrets
         postgres.initialise(self._commands, self.layout, ports, secrets)
         self.stack.supervisor.start("postgres")
-        self._until("postgres", lambda: postgres.answers(ports, secrets))
-        postgres.create_database(ports, secrets)
+        self._until("postgres", lambda: database.answers(ports, secrets))
+        database.create_database(ports, secrets)
         self._done("postgres  answers")
 
     def _storage(self) -> None:
         ports, secrets = self.stack.ports, self.stack.secrets
-        self._until("storage", lambda: storage.make_buckets(ports, secrets))
+        self._until("storage", lambda: make_buckets(ports, secrets))
         history.upload(self.stack.store(), history.compose(datetime.now(UTC)))
         self._done(f"storage   answers ({self.stack.remembered.storage}), past audio is in")
 
     def _code(self) -> None:
         releases.make_repository(self._commands, self.layout)
-        service.write_environment(self.layout, self.stack.ports, self.stack.secrets)
+        write_environment(self.layout, service.addresses(self.stack.ports), self.stack.secrets)
         self._done(f"code      {', '.join(release.version for release in releases.RELEASES)}")
 
     def _packages(self) -> None:
-        releases.make_virtualenv(self._commands, self.layout, releases.SOURCE / "requirements.txt")
+        make_virtualenv(self._commands, self.layout, releases.SOURCE / "requirements.txt")
         self._done("packages  installed")
 
     def _providers(self) -> None:
@@ -221,8 +231,8 @@ class _Builder:
     def _front(self) -> None:
         self._until("front", lambda: _complaint(self.stack.front.state))
 
-    def _schema(self, database: "Future[None]") -> None:
-        database.result()
+    def _schema(self, server: "Future[None]") -> None:
+        server.result()
         service.migrate(self._commands, self.layout)
         with self.stack.database() as connection:
             history.insert(connection, history.compose(datetime.now(UTC)))
@@ -238,7 +248,9 @@ def _complaint(ask: Callable[[], object]) -> str | None:
 
 
 @contextmanager
-def brought_up(root: Path, *, latency_s: float | None, say: Say) -> Iterator[tuple[Stack, Lease | None]]:
+def brought_up(
+    root: Path, *, latency_s: float | None, say: Say
+) -> Iterator[tuple[ProcessesStack, Lease | None]]:
     """A running stack in the folder, for a `with` block: when the block fails, the stack is taken down.
 
     The lease is None when the stack ran already; otherwise the stack dies with this process unless the block
@@ -248,7 +260,7 @@ def brought_up(root: Path, *, latency_s: float | None, say: Say) -> Iterator[tup
     _check_folder(layout)
     layout.root.mkdir(parents=True, exist_ok=True)
     if _is_up(layout):
-        with closing(Stack.at(layout.root)) as running:
+        with closing(ProcessesStack(layout, read_stack_file(layout))) as running:
             yield running, None
         return
     lease = Lease(layout)
@@ -285,7 +297,7 @@ def _check_folder(layout: Layout) -> None:
         )
 
 
-def _build(layout: Layout, latency_s: float | None, say: Say) -> Stack:
+def _build(layout: Layout, latency_s: float | None, say: Say) -> ProcessesStack:
     for attempt in range(1, _TRIES + 1):
         _clear(layout)
         builder = _Builder(layout, latency_s, say)

@@ -9,16 +9,15 @@ import stat
 from importlib.util import find_spec
 from pathlib import Path
 
-import psycopg
-
+from drills.stacks.commands import Commands, base_environment
+from drills.stacks.database import ADMIN, answers
 from drills.stacks.errors import StackError
-from drills.stacks.processes.commands import Commands
-from drills.stacks.processes.layout import LOOPBACK, Layout, Ports, Secrets, write_private
-from drills.stacks.processes.supervision import Program, base_environment
+from drills.stacks.layout import LOOPBACK, Layout, Secrets, write_private
+from drills.stacks.processes.layout import Ports
+from drills.stacks.processes.supervision import Program
 
-DATABASE = "voice"
-ROLE = "voice"
-ADMIN = "postgres"
+__all__ = ["account", "answers", "binaries", "closed_folder", "initialise", "program"]
+
 _INITDB_S = 60.0
 # PostgreSQL refuses to run as root; this account has nothing of its own anywhere.
 _ACCOUNT = "nobody"
@@ -108,28 +107,3 @@ def program(layout: Layout) -> Program:
         orphaned="QUIT",
         user=account(),
     )
-
-
-def url(ports: Ports, password: str, database: str = DATABASE, role: str = ROLE) -> str:
-    """The libpq URL of the stack's database."""
-    return f"postgresql://{role}:{password}@{LOOPBACK}:{ports.postgres}/{database}"
-
-
-def answers(ports: Ports, secrets: Secrets) -> str | None:
-    """None when the server takes connections, else why not."""
-    try:
-        psycopg.connect(url(ports, secrets.database_password, ADMIN, ADMIN), connect_timeout=2).close()
-    except psycopg.OperationalError as error:
-        return str(error).strip().splitlines()[-1]
-    return None
-
-
-def create_database(ports: Ports, secrets: Secrets) -> None:
-    """Make the service's role and database."""
-    admin = url(ports, secrets.database_password, ADMIN, ADMIN)
-    with psycopg.connect(admin, connect_timeout=5, autocommit=True) as connection:
-        password = psycopg.sql.Literal(secrets.database_password)
-        connection.execute(psycopg.sql.SQL("CREATE ROLE voice LOGIN PASSWORD {}").format(password))
-        # Who takes a record reads the cluster's identifier.
-        connection.execute("GRANT pg_monitor TO voice")
-        connection.execute("CREATE DATABASE voice OWNER voice STRATEGY file_copy")

@@ -1,10 +1,7 @@
 """The parts of a stack as programs under supervisord, and supervisord asked over its XML-RPC interface."""
 
 import http.client
-import os
-import pwd
 import shlex
-import shutil
 import sys
 import xmlrpc.client
 from collections.abc import Mapping, Sequence
@@ -13,8 +10,11 @@ from typing import Any, Literal
 
 import msgspec
 
+from drills.stacks.commands import tethered
 from drills.stacks.errors import PortTakenError, StackError
-from drills.stacks.processes.layout import LOOPBACK, Layout, Ports, Secrets
+from drills.stacks.layout import Layout, Secrets
+from drills.stacks.processes.layout import LOOPBACK, Ports
+from drills.stacks.stack import ProgramState
 from target.wait import Seen, eventually
 
 _USER = "stack"
@@ -39,40 +39,6 @@ class Program(msgspec.Struct, frozen=True, kw_only=True):
     orphaned: Literal["KILL", "QUIT"] = "KILL"
     restart: Literal["true", "unexpected"] = "unexpected"
     user: str | None = None
-
-
-class ProgramState(msgspec.Struct, frozen=True):
-    """What supervisord says of a program; `started_at` in seconds since the epoch, 0 when it never was."""
-
-    name: str
-    state: str
-    pid: int
-    started_at: int
-    detail: str
-
-
-def base_environment() -> dict[str, str]:
-    """What every part gets of the surroundings: where commands are, where home is, and no more."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
-    return {"PATH": os.defpath, **kept, "LANG": "C.UTF-8", "TZ": "UTC"}
-
-
-def tethered(command: Sequence[str], signal: str, user: str | None = None) -> list[str]:
-    """The command, so started that it gets `signal` when its parent dies, and as `user` where one is named.
-
-    Such a user may still pass through folders that are closed to it (the stack may lie below one that only root
-    may enter): of root's powers it keeps the one for that.
-    """
-    setpriv = shutil.which("setpriv")
-    if setpriv is None:
-        raise StackError("the command setpriv is missing; install the package util-linux")
-    words = [setpriv, "--pdeathsig", signal]
-    if user is not None:
-        capabilities = "-all,+dac_override"
-        entry = pwd.getpwnam(user)
-        words += [f"--reuid={entry.pw_uid}", f"--regid={entry.pw_gid}", "--clear-groups"]
-        words += [f"--inh-caps={capabilities}", f"--ambient-caps={capabilities}"]
-    return [*words, "--", *command]
 
 
 def configuration(layout: Layout, ports: Ports, secrets: Secrets, programs: Sequence[Program]) -> str:

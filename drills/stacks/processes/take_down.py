@@ -9,7 +9,8 @@ from pathlib import Path
 import psutil
 
 from drills.stacks.errors import StackError
-from drills.stacks.processes.layout import MARK, Layout, read_stack_file
+from drills.stacks.layout import MARK, Layout
+from drills.stacks.processes.layout import read_stack_file
 from drills.stacks.processes.stack import keeper_pid
 from drills.stacks.processes.supervision import Supervisor
 from target.wait import Seen, eventually

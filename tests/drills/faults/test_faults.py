@@ -7,7 +7,7 @@ import pytest
 from drills.faults import active, catalogue
 from drills.faults.fault import FaultError
 from drills.front.behaviour import Behaviour
-from drills.stacks.processes.storage import BACKUP_BUCKET, BUCKET
+from drills.stacks.storage import BACKUP_BUCKET, BUCKET
 
 pytestmark = pytest.mark.drill
 

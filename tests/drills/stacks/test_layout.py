@@ -8,20 +8,13 @@ import msgspec
 import pytest
 
 from drills.stacks.errors import StackError
-from drills.stacks.processes.layout import (
-    LOOPBACK,
-    Layout,
-    StackFile,
-    choose_ports,
-    new_secrets,
-    read_stack_file,
-    write_private,
-)
+from drills.stacks.layout import LOOPBACK, Layout, choose_ports, new_secrets, write_private
+from drills.stacks.processes.layout import Ports, StackFile, read_stack_file
 from drills.stacks.processes.postgres import closed_folder
 
 
 def test_ports_are_different_and_free():
-    ports = msgspec.structs.astuple(choose_ports())
+    ports = msgspec.structs.astuple(choose_ports(Ports))
     assert len(set(ports)) == len(ports)
     for port in ports:
         with socket.socket() as listener:
@@ -34,14 +27,14 @@ def test_a_port_in_use_is_not_chosen(monkeypatch):
         taken.listen()
         port = taken.getsockname()[1]
         span = range(port, port + 60)
-        monkeypatch.setattr("drills.stacks.processes.layout._PORTS", span)
-        assert port not in msgspec.structs.astuple(choose_ports())
+        monkeypatch.setattr("drills.stacks.layout._PORTS", span)
+        assert port not in msgspec.structs.astuple(choose_ports(Ports))
 
 
 def test_too_few_ports_is_an_error(monkeypatch):
-    monkeypatch.setattr("drills.stacks.processes.layout._PORTS", range(20000, 20003))
+    monkeypatch.setattr("drills.stacks.layout._PORTS", range(20000, 20003))
     with pytest.raises(StackError, match="free ports"):
-        choose_ports()
+        choose_ports(Ports)
 
 
 def test_secrets_are_new_each_time_and_not_shown():
@@ -52,7 +45,7 @@ def test_secrets_are_new_each_time_and_not_shown():
 
 def test_the_stack_file_comes_back_and_is_private(tmp_path):
     layout = Layout(tmp_path)
-    remembered = StackFile(choose_ports(), new_secrets(), 0.5, "minio")
+    remembered = StackFile(ports=choose_ports(Ports), secrets=new_secrets(), latency_s=0.5, storage="minio")
     write_private(layout.stack_file, msgspec.json.encode(remembered))
     assert read_stack_file(layout) == remembered
     assert layout.stack_file.stat().st_mode & 0o777 == 0o600
@@ -72,7 +65,9 @@ def test_what_is_no_stack_file_is_one_clear_error(tmp_path, content, says):
 
 def test_a_stack_of_another_format_is_refused(tmp_path):
     layout = Layout(tmp_path)
-    later = StackFile(choose_ports(), new_secrets(), None, "minio", format=99)
+    later = StackFile(
+        ports=choose_ports(Ports), secrets=new_secrets(), latency_s=None, storage="minio", format=99
+    )
     write_private(layout.stack_file, msgspec.json.encode(later))
     with pytest.raises(StackError, match="format 99"):
         read_stack_file(layout)

@@ -12,10 +12,12 @@ import psutil
 import pytest
 
 from drills.stacks.errors import StackError
+from drills.stacks.layout import LOOPBACK, Layout
 from drills.stacks.processes.bring_up import brought_up
-from drills.stacks.processes.layout import LOOPBACK, Layout, read_stack_file
-from drills.stacks.processes.stack import Stack, keeper_pid, wait_for_end
+from drills.stacks.processes.layout import read_stack_file
+from drills.stacks.processes.stack import keeper_pid, wait_for_end
 from drills.stacks.processes.take_down import leftovers, take_down
+from drills.stacks.stack import Stack
 from target.wait import Seen, eventually
 
 pytestmark = pytest.mark.drill

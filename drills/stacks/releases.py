@@ -1,18 +1,16 @@
-"""The service's code: a repository with releases made of the reference service, a checkout, and its virtualenv."""
+"""The service's code: a repository with releases made of the reference service, and a checkout."""
 
 import os
 import shutil
-import sys
 from pathlib import Path
 
 import msgspec
 
+from drills.stacks.commands import Commands, base_environment
 from drills.stacks.errors import StackError
-from drills.stacks.processes.commands import Commands
-from drills.stacks.processes.layout import Layout
-from drills.stacks.processes.supervision import base_environment
+from drills.stacks.layout import Layout
 
-SOURCE = Path(__file__).resolve().parents[2] / "voice_v2"
+SOURCE = Path(__file__).resolve().parents[1] / "voice_v2"
 GOOD = "2.3.1"
 _PACKAGE = Path("app/services/voice_v2")
 _LEFT_OUT = shutil.ignore_patterns(
@@ -20,7 +18,6 @@ _LEFT_OUT = shutil.ignore_patterns(
 )
 _IGNORED = ".env\n.env.*\n!.env.example\n__pycache__/\n"
 _GIT_S = 30.0
-_INSTALL_S = 300.0
 
 
 class Release(msgspec.Struct, frozen=True):
@@ -123,20 +120,3 @@ def _git(commands: Commands, folder: Path, *arguments: str, day: str = "2026-01-
     }
     command = ["git", "-c", "safe.directory=*", *arguments]
     return commands.must("git", command, cwd=folder, environment=environment, timeout_s=_GIT_S)
-
-
-def make_virtualenv(commands: Commands, layout: Layout, requirements: Path) -> None:
-    """Make the service's own virtualenv: copies of what is locked, so that breaking one breaks no other.
-
-    uv installs from its cache where it can, and downloads what is missing there.
-    """
-    uv = Path(sys.executable).with_name("uv")
-    if not uv.exists():
-        raise StackError(f"uv is missing beside {sys.executable}; install requirements-dev.txt")
-    environment = {**os.environ, "UV_NO_CONFIG": "1", "UV_NO_PROGRESS": "1"}
-    environment.pop("VIRTUAL_ENV", None)
-    make = [str(uv), "venv", "--quiet", "--python", sys.executable, str(layout.venv)]
-    commands.must("virtualenv", make, cwd=layout.root, environment=environment, timeout_s=_GIT_S)
-    install = [str(uv), "pip", "install", "--quiet", "--python", str(layout.venv / "bin" / "python")]
-    install += ["--require-hashes", "--link-mode", "copy", "-r", str(requirements)]
-    commands.must("virtualenv", install, cwd=layout.root, environment=environment, timeout_s=_INSTALL_S)

@@ -1,19 +1,36 @@
 """The target file of a stack, so that every command of the suite can be pointed at it."""
 
+from pathlib import Path
+from typing import Literal
+
 import yaml
 
-from drills.stacks.processes import postgres, service
-from drills.stacks.processes.layout import LOOPBACK, Layout, Ports, Secrets, write_private
-from drills.stacks.processes.storage import BACKUP_BUCKET, BUCKET
+from drills.stacks import database, service
+from drills.stacks.layout import LOOPBACK, Layout, Ports, Secrets, write_private
+from drills.stacks.storage import BACKUP_BUCKET, BUCKET
 
 
-def write(layout: Layout, ports: Ports, secrets: Secrets, supervisorctl: str) -> None:
-    """Write `target.yaml` and the secrets that it names, `secrets.env` (mode 0600)."""
+def write(
+    layout: Layout,
+    ports: Ports,
+    secrets: Secrets,
+    *,
+    file: Path,
+    host: str,
+    control: dict[str, object],
+    reader: Literal["python-dotenv", "systemd"],
+    tools: Path,
+) -> None:
+    """Write a target file and the secrets that it names, `secrets.env` (mode 0600).
+
+    `host` is the URL of where its commands run, `control` what its `service` says, `reader` who reads `.env`, and
+    `tools` the folder of PostgreSQL's programs there.
+    """
     provider_ports = {"openai": ports.openai, "google": ports.google, "yandex": ports.yandex}
     described = {
         "name": "drill",
         "secrets_file": layout.target_secrets.name,
-        "hosts": ["local://"],
+        "hosts": [host],
         "state_dir": str(layout.state),
         "api": {
             "url": f"http://{LOOPBACK}:{ports.api}",
@@ -24,17 +41,11 @@ def write(layout: Layout, ports: Ports, secrets: Secrets, supervisorctl: str) ->
                 "skip_providers": "X-Voice-Skip-Providers",
             },
         },
-        "service": {
-            "supervisor": {
-                "config": str(layout.supervisor_config),
-                "program": service.NAME,
-                "supervisorctl": supervisorctl,
-            }
-        },
+        "service": control,
         "environment": {
             "file": str(layout.environment),
             "previous": str(layout.environment_previous),
-            "reader": "python-dotenv",
+            "reader": reader,
             "required": list(service.REQUIRED),
         },
         "code": {"checkout": str(layout.service), "backups": f"{layout.backups}/voice_v2_%Y%m%d"},
@@ -52,7 +63,7 @@ def write(layout: Layout, ports: Ports, secrets: Secrets, supervisorctl: str) ->
             "mark_column": "client",
             "admin_url": "${DRILL_DATABASE_ADMIN_URL}",
             "dumps": str(layout.backups / "voice_usage_logs_%Y%m%dT%H%M%SZ.dump"),
-            "tools": str(postgres.binaries()),
+            "tools": str(tools),
         },
         "providers": [
             {
@@ -70,9 +81,9 @@ def write(layout: Layout, ports: Ports, secrets: Secrets, supervisorctl: str) ->
         "DRILL_API_TOKEN": secrets.api_token,
         "DRILL_S3_ACCESS_KEY": secrets.s3_access_key,
         "DRILL_S3_SECRET_KEY": secrets.s3_secret_key,
-        "DRILL_DATABASE_URL": postgres.url(ports, secrets.database_password),
-        "DRILL_DATABASE_ADMIN_URL": postgres.url(ports, secrets.database_password, role=postgres.ADMIN),
+        "DRILL_DATABASE_URL": database.url(ports, secrets.database_password),
+        "DRILL_DATABASE_ADMIN_URL": database.url(ports, secrets.database_password, role=database.ADMIN),
     }
     write_private(layout.target_secrets, "".join(f"{name}={value}\n" for name, value in values.items()))
-    head = "# The embedded stack in this folder; made with it, and as short-lived.\n"
-    write_private(layout.target_file, head + yaml.safe_dump(described, sort_keys=False))
+    head = "# The stack in this folder; made with it, and as short-lived.\n"
+    write_private(file, head + yaml.safe_dump(described, sort_keys=False))

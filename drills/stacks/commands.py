@@ -1,14 +1,40 @@
 """Commands that have to succeed while a stack is made; they can all be ended at once."""
 
+import os
+import pwd
+import shutil
 import subprocess
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from drills.stacks.errors import StackError
-from drills.stacks.processes.supervision import tethered
 
 _LAST = 10
+
+
+def base_environment() -> dict[str, str]:
+    """What every part gets of the surroundings: where commands are, where home is, and no more."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
+    return {"PATH": os.defpath, **kept, "LANG": "C.UTF-8", "TZ": "UTC"}
+
+
+def tethered(command: Sequence[str], signal: str, user: str | None = None) -> list[str]:
+    """The command, so started that it gets `signal` when its parent dies, and as `user` where one is named.
+
+    Such a user may still pass through folders that are closed to it (the stack may lie below one that only root
+    may enter): of root's powers it keeps the one for that.
+    """
+    setpriv = shutil.which("setpriv")
+    if setpriv is None:
+        raise StackError("the command setpriv is missing; install the package util-linux")
+    words = [setpriv, "--pdeathsig", signal]
+    if user is not None:
+        capabilities = "-all,+dac_override"
+        entry = pwd.getpwnam(user)
+        words += [f"--reuid={entry.pw_uid}", f"--regid={entry.pw_gid}", "--clear-groups"]
+        words += [f"--inh-caps={capabilities}", f"--ambient-caps={capabilities}"]
+    return [*words, "--", *command]
 
 
 class Commands:

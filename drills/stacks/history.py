@@ -12,7 +12,7 @@ import psycopg
 from minio import Minio
 
 from drills.providers.catalogue import PROVIDERS, path, phrases
-from drills.stacks.processes.storage import BACKUP_BUCKET, BUCKET
+from drills.stacks.storage import BACKUP_BUCKET, BUCKET
 
 DAYS = 5
 ROWS_A_DAY = 30
