@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test unit drill docker coverage checkcode bench phrases lock clean
+.PHONY: help venv demo test unit drill docker images coverage checkcode bench phrases lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ drill: venv ## the tests that bring up a whole stack
 docker: venv ## the tests on a Docker engine; .ci/engine brings one
 	$(BIN)/pytest tests -m docker -q
 
+images: venv ## the images of the containers stack; builds those that are not there
+	@$(BIN)/python -m drills images
+
 coverage: venv ## which action is tested in which respect; a hole is an error
 	@$(BIN)/python -m tests.coverage
 
@@ -56,6 +59,8 @@ lock: venv ## lock the requirements again, with hashes
 	  --group build -o requirements.txt pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 	  --group build --group drills --group dev -c requirements.txt -o requirements-dev.txt pyproject.toml
+	cd drills/images/recipes/stand-ins && ../../../../$(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
+	  --generate-hashes --no-header -c ../../../../requirements-dev.txt -o requirements.txt requirements.in
 
 clean: ## take down the demo and remove what was made here (runs/ stays)
 	@for stack in .demo play; do test ! -d $$stack || $(BIN)/python -m drills down --dir $$stack; done

@@ -1,4 +1,4 @@
-"""The command line of the drills: `up`, `down`, `status`, `faults`, `inject`, `heal`, `demo`."""
+"""The command line of the drills: `up`, `down`, `status`, `faults`, `inject`, `heal`, `images`, `demo`."""
 
 import argparse
 import shlex
@@ -74,6 +74,9 @@ def _parser() -> argparse.ArgumentParser:
     heal = verb("heal", "undo injected faults")
     heal.add_argument("name", nargs="?", help="one of them; all, when left out")
     heal.set_defaults(run=_heal)
+    verb("images", "build the images of the containers stack that are not there", folder=False).set_defaults(
+        run=_images
+    )
     demo = verb("demo", "bring up, break, judge, roll back, judge again, take down", folder=False)
     demo.add_argument("--dir", type=Path, default=Path(".demo"), help="the folder to use (default .demo)")
     demo.set_defaults(run=_demo)
@@ -197,6 +200,13 @@ def _heal(given: argparse.Namespace) -> int:
 
     healed = heal(Stack.running_at(given.dir), given.name)
     say(f"healed {', '.join(healed)}" if healed else "nothing to heal")
+    return 0
+
+
+def _images(_: argparse.Namespace) -> int:
+    from drills.images import making, naming
+
+    making.make(naming.read(), say)
     return 0
 
 

@@ -88,6 +88,11 @@ def check_out(commands: Commands, layout: Layout, name: str) -> None:
     _git(commands, layout.service, "checkout", "--quiet", "--detach", name)
 
 
+def archive(commands: Commands, layout: Layout, name: str, to: Path) -> None:
+    """Write the files of a tag or SHA as a tar."""
+    _git(commands, layout.service, "archive", "--format=tar", "--output", str(to), name)
+
+
 def _set_version(path: Path, version: str) -> None:
     lines = path.read_text().splitlines(keepends=True)
     at = [number for number, line in enumerate(lines) if line.startswith("__version__ = ")]
