@@ -79,7 +79,7 @@ FAULTS: tuple[Fault, ...] = (
         says="every twentieth request is answered 500",
         part="front",
         shows=("error_rate", "tts_success_rate", "stt_success_rate"),
-        behaviour=Behaviour(error_every=_ERROR_EVERY),
+        behaviour=Behaviour(error_share=1 / _ERROR_EVERY),
         seen=_errors,
     ),
     FrontFault(

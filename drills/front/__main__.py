@@ -9,7 +9,8 @@ from pathlib import Path
 import msgspec
 
 from drills.front.behaviour import Knowledge
-from drills.front.proxy import ControlPort, Proxy
+from drills.front.control_port import ControlPort
+from drills.front.proxy import Proxy
 from drills.front.wire import MAX_HEAD
 
 _HOST = "127.0.0.1"

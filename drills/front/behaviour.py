@@ -1,18 +1,21 @@
 """What the front can be told to do wrong."""
 
+from typing import Annotated
+
 import msgspec
 
 
 class Behaviour(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How the front misbehaves; as it is made here it passes everything on as it came.
 
-    `error_every`: every n-th request is answered 500. `admit_everyone`: a request without the token is given it.
-    `health_secret`, `error_secret`: a secret of the deployment stands in `/health`, in error bodies.
-    `health_version`: the version that `/health` names. `health_delay_s`: seconds that `/health` takes longer.
-    `health_green`: `/health` claims that all is well. `metrics_gone`: `/metrics` is 404.
+    `error_share`: the share of requests (0 to 1) that is answered 500, evenly spread. `admit_everyone`: a request
+    without the token is given it. `health_secret`, `error_secret`: a secret of the deployment stands in `/health`, in
+    error bodies. `health_version`: the version that `/health` names. `health_delay_s`: seconds that `/health` takes
+    longer. `health_green`: `/health` claims that all is well. `metrics_gone`: `/metrics` is 404. `metrics_frozen`:
+    `/metrics` goes on to say what it said first.
     """
 
-    error_every: int | None = None
+    error_share: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.0
     admit_everyone: bool = False
     health_secret: bool = False
     error_secret: bool = False
@@ -20,6 +23,7 @@ class Behaviour(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     health_delay_s: float | None = None
     health_green: bool = False
     metrics_gone: bool = False
+    metrics_frozen: bool = False
 
 
 class Knowledge(msgspec.Struct, frozen=True):

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import hmac
 import json
 import time
 
@@ -23,6 +22,7 @@ _ANSWER_S = 180.0
 _CONNECT_S = 5.0
 # The service closes a connection that was idle for five seconds.
 _REUSE_S = 2.0
+_ROUNDING = 1e-9
 _JSON = [("Content-Type", "application/json")]
 
 
@@ -52,6 +52,7 @@ class Proxy:
         self._knowledge = knowledge
         self._idle: list[_Link] = []
         self._count = 0
+        self._frozen: Answer | None = None
 
     async def close(self) -> None:
         """Close the connections to the service that are kept for later."""
@@ -89,7 +90,7 @@ class Proxy:
         self._count += 1
         method, _, rest = head.first.partition(" ")
         path = rest.split(" ")[0].split("?")[0]
-        if behaviour.error_every and self._count % behaviour.error_every == 0:
+        if _falls_due(self._count, behaviour.error_share):
             return self._finish(behaviour, _error(500, "Internal Server Error", "internal error"), method)
         if behaviour.metrics_gone and path == "/metrics":
             return self._finish(behaviour, _error(404, "Not Found", "not found"), method)
@@ -106,6 +107,8 @@ class Proxy:
             answer = _error(502, "Bad Gateway", "the service does not answer")
         if path == "/health":
             answer = self._health(behaviour, answer)
+        if path == "/metrics":
+            answer = self._metrics(behaviour, answer)
         return self._finish(behaviour, answer, method)
 
     async def _ask(self, head: Head, body: bytes, method: str) -> Answer:
@@ -157,6 +160,10 @@ class Proxy:
             answer.head.first = "HTTP/1.1 200 OK"
         return Answer(answer.head, json.dumps(said).encode())
 
+    def _metrics(self, behaviour: Behaviour, answer: Answer) -> Answer:
+        self._frozen = (self._frozen or answer) if behaviour.metrics_frozen else None
+        return self._frozen or answer
+
     def _finish(self, behaviour: Behaviour, answer: Answer, method: str) -> bytes:
         body = answer.body
         if behaviour.error_secret and answer.status >= 400:
@@ -170,6 +177,11 @@ class Proxy:
         if answer.status in (204, 304):
             return encode(answer.head.first, [*fields, ("Content-Length", "0")])
         return encode(answer.head.first, fields, body)
+
+
+def _falls_due(count: int, share: float) -> bool:
+    """Whether this request, of a whole number, is the next that a share evenly spread falls on."""
+    return int(count * share + _ROUNDING) > int((count - 1) * share + _ROUNDING)
 
 
 def _paint_green(said: dict[str, object]) -> None:
@@ -192,36 +204,3 @@ def _error(status: int, reason: str, message: str) -> Answer:
 def _refusal(status: int, reason: str, message: str) -> bytes:
     body = json.dumps({"error": {"message": message}}).encode()
     return encode(f"HTTP/1.1 {status} {reason}", [*_JSON, ("Connection", "close")], body)
-
-
-class ControlPort:
-    """GET tells the behaviour, PUT replaces it; both as JSON, only for who knows the token."""
-
-    def __init__(self, proxy: Proxy, token: str) -> None:
-        self._proxy = proxy
-        self._expected = f"Bearer {token}"
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Answer one request."""
-        try:
-            head = await read_head(reader, _CONNECT_S)
-            if head is not None:
-                writer.write(self._answer(head, await read_body(reader, head, _CONNECT_S)))
-                await writer.drain()
-        except BadMessageError as error:
-            writer.write(_refusal(400, "Bad Request", str(error)))
-        except (TimeoutError, OSError):
-            pass  # whoever asked has gone
-        finally:
-            writer.close()
-
-    def _answer(self, head: Head, body: bytes) -> bytes:
-        if not hmac.compare_digest((head.get("authorization") or "").encode(), self._expected.encode()):
-            return _refusal(401, "Unauthorized", "the control port wants the stack's token")
-        if head.first.startswith("PUT "):
-            try:
-                self._proxy.behaviour = msgspec.json.decode(body, type=Behaviour)
-            except msgspec.DecodeError as error:
-                return _refusal(400, "Bad Request", str(error))
-        state = msgspec.json.encode(self._proxy.behaviour)
-        return encode("HTTP/1.1 200 OK", [*_JSON, ("Connection", "close")], state)

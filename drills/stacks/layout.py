@@ -11,7 +11,7 @@ import msgspec
 
 from drills.stacks.errors import StackError
 
-FORMAT = 1
+FORMAT = 2
 PROCESSES = "processes"
 KINDS = (PROCESSES,)
 LOOPBACK = "127.0.0.1"
@@ -132,7 +132,8 @@ class Layout(msgspec.Struct, frozen=True):
 
 
 class Ports(msgspec.Struct, frozen=True):
-    """The ports on 127.0.0.1. `api` is the front's, where the target is asked."""
+    """The ports on 127.0.0.1. `api` is the front's, where the target is asked; each `way_…` is the network's, by which
+    the service asks a part."""
 
     api: int
     front_control: int
@@ -143,6 +144,12 @@ class Ports(msgspec.Struct, frozen=True):
     google: int
     yandex: int
     providers_control: int
+    network_control: int
+    way_postgres: int
+    way_storage: int
+    way_openai: int
+    way_google: int
+    way_yandex: int
 
 
 class Secrets(msgspec.Struct, frozen=True):

@@ -12,6 +12,8 @@ import psycopg
 from minio import Minio
 
 from drills.front.control import Control as FrontControl
+from drills.network.behaviour import ROUTES
+from drills.network.control import Control as NetworkControl
 from drills.providers.control import Control as ProvidersControl
 from drills.stacks import database, service, storage
 from drills.stacks.errors import StackError
@@ -21,7 +23,7 @@ from target.wait import Seen, eventually
 
 _READY_S = 30.0
 _ASK_S = 10.0
-PARTS = ("postgres", "storage", "providers", "front", service.NAME)
+PARTS = ("postgres", "storage", "providers", "network", "front", service.NAME)
 
 
 class ProgramState(msgspec.Struct, frozen=True):
@@ -87,6 +89,7 @@ class Stack(ABC):
         self.ports = remembered.ports
         self.secrets = remembered.secrets
         self.front = FrontControl(LOOPBACK, self.ports.front_control, self.secrets.api_token)
+        self.network = NetworkControl(LOOPBACK, self.ports.network_control, self.secrets.api_token)
         self.providers = ProvidersControl(f"http://{LOOPBACK}:{self.ports.providers_control}")
         # No connection is kept: the parts are restarted under it.
         self.client = httpx.Client(
@@ -210,6 +213,10 @@ class Stack(ABC):
                 "google": self.ports.google,
                 "yandex": self.ports.yandex,
                 "control": self.ports.providers_control,
+            },
+            "network": {
+                **{name: getattr(self.ports, f"way_{name}") for name in ROUTES},
+                "control": self.ports.network_control,
             },
             "front": {"api": self.ports.api, "control": self.ports.front_control},
             service.NAME: {"http": self.ports.service},

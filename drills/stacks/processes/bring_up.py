@@ -16,10 +16,11 @@ from pathlib import Path
 import msgspec
 
 from drills.front.behaviour import Knowledge
+from drills.providers.catalogue import PROVIDERS
 from drills.stacks import database, history, releases, target_file
 from drills.stacks.commands import Commands, base_environment
 from drills.stacks.errors import PortTakenError, StackError
-from drills.stacks.layout import MARK, Layout, choose_ports, new_secrets, write_private
+from drills.stacks.layout import LOOPBACK, MARK, Layout, choose_ports, new_secrets, write_private
 from drills.stacks.processes import postgres, service, storage, supervision
 from drills.stacks.processes.layout import Ports, StackFile, read_stack_file
 from drills.stacks.processes.stack import ProcessesStack, keeper_pid
@@ -79,12 +80,15 @@ class _Builder:
         for folder in (self.layout.logs, self.layout.run, self.layout.state):
             folder.mkdir(mode=0o700)
         self._start_keeper()
-        for name in ("storage", "providers", "front"):
+        for name in ("storage", "providers", "network", "front"):
             self.stack.supervisor.start(name)
         with ThreadPoolExecutor(max_workers=6) as threads:
             try:
                 server = threads.submit(self._database)
-                rest = [threads.submit(work) for work in (self._storage, self._providers, self._front)]
+                rest = [
+                    threads.submit(work)
+                    for work in (self._storage, self._providers, self._network, self._front)
+                ]
                 self._all([threads.submit(self._code), threads.submit(self._packages)])
                 # The service meets a schema that is still on its way as it would in a deployment: it waits.
                 self.stack.supervisor.start(service.NAME)
@@ -176,6 +180,14 @@ class _Builder:
         stand_ins += ["--yandex-port", str(ports.yandex), "--control-port", str(ports.providers_control)]
         if self.stack.remembered.latency_s is not None:
             stand_ins += ["--latency", str(self.stack.remembered.latency_s)]
+        network = [sys.executable, "-m", "drills.network", "--knowledge", str(knowledge)]
+        network += ["--control-port", str(ports.network_control)]
+        for name, to in (
+            ("postgres", ports.postgres),
+            ("storage", ports.s3),
+            *((name, getattr(ports, name)) for name in PROVIDERS),
+        ):
+            network += ["--route", f"{name}={getattr(ports, f'way_{name}')}:{LOOPBACK}:{to}"]
         front = [sys.executable, "-m", "drills.front", "--knowledge", str(knowledge)]
         front += ["--port", str(ports.api), "--service-port", str(ports.service)]
         front += ["--control-port", str(ports.front_control)]
@@ -183,6 +195,7 @@ class _Builder:
             postgres.program(layout),
             storage.program(layout, ports, secrets),
             Program(name="providers", command=stand_ins, directory=_REPOSITORY),
+            Program(name="network", command=network, directory=_REPOSITORY),
             Program(name="front", command=front, directory=_REPOSITORY),
             service.program(layout, ports),
         ]
@@ -227,6 +240,9 @@ class _Builder:
     def _providers(self) -> None:
         self._until("providers", lambda: _complaint(self.stack.providers.state))
         self._done("providers answer")
+
+    def _network(self) -> None:
+        self._until("network", lambda: _complaint(self.stack.network.state))
 
     def _front(self) -> None:
         self._until("front", lambda: _complaint(self.stack.front.state))

@@ -12,13 +12,13 @@ _MIGRATE_S = 60.0
 
 
 def addresses(ports: Ports) -> Addresses:
-    """Where the service finds the other parts."""
+    """Where the service finds the other parts: behind the network."""
     return Addresses(
-        database=f"{LOOPBACK}:{ports.postgres}",
-        storage=f"{LOOPBACK}:{ports.s3}",
-        openai=f"{LOOPBACK}:{ports.openai}",
-        google=f"{LOOPBACK}:{ports.google}",
-        yandex=f"{LOOPBACK}:{ports.yandex}",
+        database=f"{LOOPBACK}:{ports.way_postgres}",
+        storage=f"{LOOPBACK}:{ports.way_storage}",
+        openai=f"{LOOPBACK}:{ports.way_openai}",
+        google=f"{LOOPBACK}:{ports.way_google}",
+        yandex=f"{LOOPBACK}:{ports.way_yandex}",
     )
 
 

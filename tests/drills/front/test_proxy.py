@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import http.client
+import itertools
 import json
 import threading
 import time
@@ -12,7 +13,8 @@ import pytest
 
 from drills.front.behaviour import Behaviour, Knowledge
 from drills.front.control import Control
-from drills.front.proxy import ControlPort, Proxy
+from drills.front.control_port import ControlPort
+from drills.front.proxy import Proxy, _falls_due
 from drills.front.wire import MAX_HEAD
 from drills.stacks.errors import StackError
 
@@ -22,6 +24,7 @@ HEALTH = {"system_status": "degraded", "version": "2.3.1", "providers": {"openai
 
 class _Service(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    asked = itertools.count()
 
     def log_message(self, *_):
         pass
@@ -43,7 +46,9 @@ class _Service(BaseHTTPRequestHandler):
             self.send_header("Transfer-Encoding", "chunked")
             self.end_headers()
             return self.wfile.write(b"3\r\nabc\r\n4\r\ndefg\r\n0\r\n\r\n")
-        return self._send(200, b"metrics")
+        if self.path == "/metrics":
+            return self._send(200, f"asked_total {next(self.asked)}".encode())
+        return self._send(200, b"content")
 
     do_HEAD = do_GET  # noqa: N815  (the name that http.server looks for)
 
@@ -130,17 +135,17 @@ def test_takes_chunks_from_both_sides(front):
 def test_keeps_a_connection_for_many_requests(front):
     with contextlib.closing(http.client.HTTPConnection("127.0.0.1", front.port, timeout=10)) as connection:
         for _ in range(5):
-            connection.request("GET", "/metrics")
-            assert connection.getresponse().read() == b"metrics"
+            connection.request("GET", "/other")
+            assert connection.getresponse().read() == b"content"
 
 
 def test_head_has_no_body_and_keeps_the_connection(front):
     with contextlib.closing(http.client.HTTPConnection("127.0.0.1", front.port, timeout=10)) as connection:
-        connection.request("HEAD", "/metrics")
+        connection.request("HEAD", "/other")
         response = connection.getresponse()
         assert (response.read(), response.headers["Content-Length"]) == (b"", "7")
-        connection.request("GET", "/metrics")
-        assert connection.getresponse().read() == b"metrics"
+        connection.request("GET", "/other")
+        assert connection.getresponse().read() == b"content"
 
 
 def test_a_dead_service_is_a_502(front, service):
@@ -156,8 +161,13 @@ def test_what_is_not_http_is_a_400(front):
 
 
 def test_every_third_request_fails(front):
-    front.control.become(Behaviour(error_every=3))
+    front.control.become(Behaviour(error_share=1 / 3))
     assert sorted(front.ask("GET", "/metrics")[0] for _ in range(9)) == [200] * 6 + [500] * 3
+
+
+@pytest.mark.parametrize(("share", "failed"), [(0.015, 3), (0.06, 12), (0.1, 20), (0.0, 0), (1.0, 200)])
+def test_a_share_falls_on_as_many_requests_as_it_says(share, failed):
+    assert sum(_falls_due(count, share) for count in range(1, 201)) == failed
 
 
 def test_admits_everyone(front):
@@ -185,6 +195,16 @@ def test_hides_metrics(front):
     assert front.ask("GET", "/metrics")[0] == 404
 
 
+def test_metrics_that_are_frozen_move_again_when_told(front):
+    front.control.become(Behaviour(metrics_frozen=True))
+    frozen = {front.ask("GET", "/metrics")[1] for _ in range(3)}
+    assert len(frozen) == 1
+    front.control.become(Behaviour())
+    assert front.ask("GET", "/metrics")[1] not in frozen
+    front.control.become(Behaviour(metrics_frozen=True))
+    assert front.ask("GET", "/metrics")[1] not in frozen
+
+
 def test_slows_health_alone(front):
     front.control.become(Behaviour(health_delay_s=0.2))
     started = time.monotonic()
@@ -193,7 +213,7 @@ def test_slows_health_alone(front):
 
 
 def test_behaves_again_when_told(front):
-    front.control.become(Behaviour(error_every=1))
+    front.control.become(Behaviour(error_share=1))
     assert front.ask("GET", "/metrics")[0] == 500
     front.control.become(Behaviour())
     assert front.ask("GET", "/metrics")[0] == 200
@@ -207,7 +227,7 @@ def test_changes_one_thing_and_leaves_the_rest(front):
 def test_the_control_port_wants_the_token(front):
     stranger = Control("127.0.0.1", front.control._address[1], "another")
     with pytest.raises(StackError, match="401"):
-        stranger.become(Behaviour(error_every=1))
+        stranger.become(Behaviour(error_share=1))
     assert front.control.state() == Behaviour()
 
 

@@ -17,7 +17,7 @@ from drills.stacks.processes.bring_up import brought_up
 from drills.stacks.processes.layout import read_stack_file
 from drills.stacks.processes.stack import keeper_pid, wait_for_end
 from drills.stacks.processes.take_down import leftovers, take_down
-from drills.stacks.stack import Stack
+from drills.stacks.stack import PARTS, Stack
 from target.wait import Seen, eventually
 
 pytestmark = pytest.mark.drill
@@ -63,7 +63,7 @@ def assert_gone(root):
 
 def test_all_parts_run_and_listen_on_the_loopback_alone(stack):
     parts = stack.parts()
-    assert [part.program.state for part in parts] == ["RUNNING"] * 5
+    assert [part.program.state for part in parts] == ["RUNNING"] * len(PARTS)
     pids = {process.pid for process in leftovers(stack.layout)}
     listening = [
         c.laddr for c in psutil.net_connections("tcp") if c.status == psutil.CONN_LISTEN and c.pid in pids

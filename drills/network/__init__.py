@@ -1,0 +1,1 @@
+"""The network between the service and what it talks to: a relay of TCP connections that can misbehave."""
