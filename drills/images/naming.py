@@ -38,6 +38,7 @@ class Images(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields=
     minio: str
     postgres: str
     stand_ins: str
+    packages: str
     voice_v2: Releases
     public: Public = Public()
 
@@ -50,6 +51,7 @@ class Images(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields=
             "minio": self.minio,
             "postgres": self.postgres,
             "stand-ins": self.stand_ins,
+            "packages": self.packages,
             "voice-v2.previous-stable": self.voice_v2.previous_stable,
             "voice-v2.latest": self.voice_v2.latest,
             "voice-v2.bad": self.voice_v2.bad,

@@ -5,7 +5,6 @@ import tarfile
 import tempfile
 from pathlib import Path
 
-from drills.images import wheels
 from drills.images.recipe import digest_of
 from drills.stacks import releases
 from drills.stacks.commands import Commands
@@ -16,12 +15,11 @@ LOCKED = releases.SOURCE / "requirements.txt"
 
 def inputs(version: str) -> dict[str, str]:
     """What decides about the image of a release."""
-    code = digest_of(releases.SOURCE, Path(str(releases.__file__)))
-    return {"version": version, "code": code, "python": wheels.PYTHON}
+    return {"version": version, "code": digest_of(releases.SOURCE), "releases": repr(releases.RELEASES)}
 
 
 def provide(version: str, folder: Path) -> str:
-    """Put the release's files and its wheels into the folder; the SHA of its commit. Raises StackError."""
+    """Put the release's files into the folder; the SHA of its commit. Raises StackError."""
     commands, scratch = Commands(), Path(tempfile.mkdtemp(prefix="voice-v2-release-"))
     try:
         layout = Layout(scratch)
@@ -33,5 +31,4 @@ def provide(version: str, folder: Path) -> str:
             tar.extractall(folder / "release", filter="data")
     finally:
         shutil.rmtree(scratch)
-    wheels.fetch(LOCKED, folder)
     return revision
