@@ -31,7 +31,18 @@ async def cure(scene: Scene, holding: set[str]) -> Cure:
     way = await _to_the_record(scene, seen)
     if way is not None:
         return way
-    for look in (_outdated, _unrecorded, _stopped, _silent, _providers, _data, _component, _grown, _older):
+    for look in (
+        _outdated,
+        _unrecorded,
+        _dependencies,
+        _stopped,
+        _silent,
+        _providers,
+        _data,
+        _component,
+        _grown,
+        _older,
+    ):
         try:
             way = await look(scene, seen, holding)
         except (TargetError, DeadService):  # what cannot be told now is no reason for anything
@@ -94,6 +105,14 @@ async def _unrecorded(scene: Scene, _: Standing, holding: set[str]) -> Cure | No
     return Cure(
         1, f"no record to compare with; {target.environment.previous} differs", advice.environment(target)
     )
+
+
+async def _dependencies(scene: Scene, _: Standing, holding: set[str]) -> Cure | None:
+    """Packages that the virtualenv believes to have, and that are not whole."""
+    if "dependencies_missing" not in holding or scene.survey.target.virtualenv is None:
+        return None
+    lines = await triggers.missing_modules(scene)
+    return Cure(3, lines[0], advice.virtualenv(scene.survey.target)) if lines else None
 
 
 async def _stopped(scene: Scene, _: Standing, __: set[str]) -> Cure | None:

@@ -117,10 +117,11 @@ async def served(survey: Survey, record: Record | None) -> list[str]:
 
 
 async def packages(survey: Survey, record: Record | None) -> list[str]:
-    """Packages that differ from the record."""
+    """Packages that differ from the record, and what else is wrong with the virtualenv that has them."""
     if record is None or record.packages is None or survey.target.virtualenv is None:
         return []
-    return differences.versions((await survey.host.packages())[1], record.packages)
+    wrong = differences.versions((await survey.host.packages())[1], record.packages)
+    return wrong + (await survey.host.virtualenv()).problems(survey.target.virtualenv.path)
 
 
 async def image(survey: Survey, record: Record | None) -> list[str]:

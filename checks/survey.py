@@ -16,6 +16,7 @@ from checks.criterion import Criterion
 from checks.part import Part
 from checks.rates import RatePlan
 from checks.readiness import DEADLINE_S, Readiness, gate
+from checks.room import written
 from checks.run import DeadService
 from checks.series import Sample, Series, sample_all
 from checks.spending import BudgetSpent, Spending
@@ -164,8 +165,10 @@ class Survey:
             (True, "health", self.probes),
             (True, "health provider security", self.health_after),
             (target.service is not None, "health", host.resident),
+            (bool(written(target)), "health", host.room),
             (target.service is not None, "deployment", host.process_environment),
             (target.virtualenv is not None, "deployment", host.packages),
+            (target.virtualenv is not None, "deployment", host.virtualenv),
             (target.code is not None, "deployment", host.code),
             (target.code is not None, "deployment", host.newest_code),
             (askable, "provider", self.direct),

@@ -5,9 +5,10 @@ import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Literal, TypeVar
 
+from checks import room
 from checks.part import Part
 from checks.run import DeadService
-from target import capture, memory
+from target import capture, memory, virtualenv
 from target.choice import Choice, in_force
 from target.description import Target
 from target.environment import Reading, read
@@ -54,12 +55,14 @@ class HostFacts:
         self.packages: Part[tuple[str, dict[str, str]]] = _after(
             quiet, lambda: capture.packages(target, host)
         )
+        self.virtualenv: Part[virtualenv.Files] = _after(quiet, self._virtualenv)
         self.code: Part[CodeRecord] = _after(quiet, lambda: capture.code(target, host))
         self.newest_code: Part[tuple[float, str]] = _after(quiet, self._newest_code)
         self.image: Part[str | None] = _after(quiet, self._image)
         self.all_records: Part[list[Record]] = _after(quiet, records.all)
         self.why_down: Part[list[str]] = _now(self._why_down)
         self.resident: Part[int | None] = _after(quiet, self._resident)
+        self.room: Part[list[room.Room]] = _after(quiet, lambda: room.left(target, host))
 
     def command(self, verb: Literal["start", "stop", "restart", "status"]) -> str:
         """What one would type on the host."""
@@ -123,6 +126,11 @@ class HostFacts:
     def _process_environment(self) -> dict[str, str] | None:
         service = service_of(self.target, self.host)
         return service.process_environment() if service is not None else None
+
+    def _virtualenv(self) -> virtualenv.Files:
+        assert self.target.virtualenv is not None
+        path = self.target.virtualenv.path.rstrip("/")
+        return virtualenv.look(self.host, path, path)
 
     def _image(self) -> str | None:
         service = service_of(self.target, self.host)

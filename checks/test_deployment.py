@@ -103,6 +103,14 @@ async def test_packages(survey: Survey, decide: Decide, record: Record, target: 
     )
 
 
+@pytest.mark.decides("virtualenv_whole")
+@pytest.mark.needs("virtualenv")
+async def test_virtualenv(survey: Survey, decide: Decide, target: Target) -> None:
+    assert target.virtualenv is not None
+    problems = (await survey.host.virtualenv()).problems(target.virtualenv.path)
+    decide.require("virtualenv_whole", problems, summary="", next=advice.virtualenv(target))
+
+
 @pytest.mark.decides("code_matches_record")
 @pytest.mark.needs("code", "record.code")
 async def test_code(survey: Survey, decide: Decide, target: Target, record: Record) -> None:

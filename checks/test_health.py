@@ -2,12 +2,13 @@
 
 import pytest
 
-from checks import advice, exposition
+from checks import advice, clock, exposition, room
 from checks.components import unwell
 from checks.observation import Decide
 from checks.plugin import not_applicable
 from checks.survey import Survey
 from target.description import Target
+from target.record import Record
 
 pytestmark = [pytest.mark.post_rollback, pytest.mark.health]
 
@@ -88,4 +89,54 @@ async def test_memory(survey: Survey, decide: Decide, target: Target, request: p
         float(resident),
         evidence=f"{resident / 1e6:.0f} MB ({whose})",
         next="restart the service and watch whether it grows again",
+    )
+
+
+@pytest.mark.decides("memory_increase")
+@pytest.mark.needs("service", "record.memory_bytes")
+async def test_memory_has_not_grown(
+    survey: Survey, decide: Decide, record: Record, request: pytest.FixtureRequest
+) -> None:
+    await survey.alive()
+    now, then = await survey.host.resident(), record.memory_bytes or 0
+    if now is None:
+        not_applicable(request.node, "the service is not a process of the host")
+        return
+    decide.value(
+        "memory_increase",
+        now / then - 1,
+        evidence=f"{now / 1e6:.0f} MB, recorded {then / 1e6:.0f} MB",
+        next="restart the service and watch whether it grows again",
+    )
+
+
+@pytest.mark.decides("clock_offset")
+async def test_the_clock(survey: Survey, decide: Decide, request: pytest.FixtureRequest) -> None:
+    await survey.alive()
+    answer = (await survey.ready()).answer
+    told = clock.told(answer) if answer is not None else None
+    if told is None:
+        not_applicable(request.node, "the answer to /health has no `Date:` that could be read")
+        return
+    decide.value(
+        "clock_offset",
+        abs(told.least_s),
+        evidence=told.text,
+        next="see which is wrong (`date -u` here and on the host of the service), and set that clock",
+    )
+
+
+@pytest.mark.decides("disk_free")
+async def test_there_is_room(
+    survey: Survey, decide: Decide, target: Target, request: pytest.FixtureRequest
+) -> None:
+    if not room.written(target):
+        not_applicable(request.node, "the target names nothing that is written on the host")
+        return
+    least = min(await survey.host.room(), key=lambda each: each.free)
+    decide.value(
+        "disk_free",
+        float(least.free),
+        evidence=least.text,
+        next="free some space there: neither the service nor a rollback can write",
     )

@@ -219,14 +219,22 @@ async def _storage_lost(scene: Scene, limit: float) -> Sign:
 async def _dependencies_missing(scene: Scene, limit: float) -> Sign:
     del limit
     if (await scene.survey.ready()).health is None:
-        lines = [
-            line for line in await scene.survey.host.why_down() if any(sign in line for sign in _MISSING)
-        ]
-        return found(lines, "the log does not speak of a missing module")
+        return found(await missing_modules(scene), "the log does not speak of a missing package")
     if scene.record is None or scene.survey.target.virtualenv is None:
         return absent("no record, or no `virtualenv` in the target, to compare packages with")
     lines = [line for line in await standing.packages(scene.survey, scene.record) if "not installed" in line]
     return found(lines, "every recorded package is installed")
+
+
+async def missing_modules(scene: Scene) -> list[str]:
+    """What the log of a service that does not answer says of modules that are not there; its own are no packages."""
+    code = scene.survey.target.code
+    own = f"No module named '{code.package.partition('/')[0]}." if code else ""
+    return [
+        line
+        for line in await scene.survey.host.why_down()
+        if any(sign in line for sign in _MISSING) and not (own and own in line)
+    ]
 
 
 TRIGGERS: dict[str, Callable[[Scene, float], Awaitable[Sign]]] = {

@@ -2,7 +2,7 @@
 
 import difflib
 
-from drills.faults import code, configuration, database, provider, service, several, storage, virtualenv
+from drills.faults import code, configuration, database, host, provider, service, several, storage, virtualenv
 from drills.faults.fault import Entry, Fault, FaultError
 
 FAULTS: tuple[Fault, ...] = (
@@ -14,6 +14,7 @@ FAULTS: tuple[Fault, ...] = (
     *service.FAULTS,
     *several.FAULTS,
     *virtualenv.FAULTS,
+    *host.FAULTS,
 )
 
 

@@ -15,6 +15,8 @@ _BAD = "2.4.0"
 _PACKAGE = Path("app/services/voice_v2")
 _WRONG = "9.9.9"
 _FILE = Path("app/services/voice_v2/providers/chain.py")
+# What tells a release that cuts sentences off; it speaks too few of them so for all of these to be certain.
+_CUT_OFF = ("tts_success_rate", "tts_audio_valid", "tts_word_error_rate")
 _LINE = b"\n# changed on the host, in no release\n"
 
 
@@ -118,6 +120,8 @@ FAULTS: tuple[Fault, ...] = (
         name="bad-release-deployed",
         says="release 2.4.0 was deployed, which cuts longer sentences off",
         part="code",
+        must=("version_matches_record", "revision_matches_record", "code_matches_record"),
+        may=_CUT_OFF,
         shows=("version_matches_record",),
         cure="git",
     ),
@@ -125,14 +129,14 @@ FAULTS: tuple[Fault, ...] = (
         name="file-changed-on-host",
         says="a file of the package was changed on the host, and is of no release",
         part="code",
-        shows=("code_matches_record",),
+        must=("code_matches_record",),
         cure="git",
     ),
     DamagedFile(
         name="package-file-changed",
         says="a file of the package was changed by hand, and Python has compiled it so",
         part="code",
-        shows=("version_matches_record", "code_matches_record"),
+        must=("version_matches_record", "code_matches_record"),
         cure="files",
         file=Path("__init__.py"),
         edit=('"2.3.1"', f'"{_WRONG}"'),
@@ -141,7 +145,8 @@ FAULTS: tuple[Fault, ...] = (
         name="package-file-missing",
         says="a file of the package is lost, and the service does not start",
         part="code",
-        shows=("service_ready",),
+        must=("service_ready", "code_matches_record"),
+        scenario=1,
         cure="files",
         file=Path("orchestrator.py"),
         then="down",

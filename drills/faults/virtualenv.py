@@ -15,16 +15,30 @@ _STOPS_S = 20.0
 _ASK_S = 20.0
 _ACTION = "virtualenv"
 _WRONG = "0.0.1"
+_GONE = "/srv/voice-v2/venv-of-before"
+
+
+def _version(_: Place, metadata: Path) -> str:
+    lines = (metadata / "METADATA").read_text("utf-8").splitlines()
+    return f"{metadata.name} is another: {next(line for line in lines if line.startswith('Version: '))}"
+
+
+def _unusable_scripts(at: Place, folder: Path) -> str:
+    ran = at.stack.host.run([str(folder / "uvicorn"), "--version"], timeout_s=_ASK_S)
+    if ran.ok:
+        raise FaultError(f"{folder}/uvicorn runs all the same")
+    return f"{folder}/uvicorn cannot be run (exit {ran.status})"
 
 
 class VirtualenvFault(Fault, frozen=True):
     """`harms` is the path in the virtualenv, a pattern, that is set aside; `edit` makes what lies there instead of it.
 
-    `then` is how the service is afterwards: up as before, or not up at all.
+    `then` is how the service is afterwards: up as before, with the evidence that `shown` gives, or not up at all.
     """
 
     harms: str
     edit: Callable[[Path, Path], None] | None = None
+    shown: Callable[[Place, Path], str] = _version
     then: Literal["up", "down"] = "up"
 
     def _harmed(self, at: Place) -> Path:
@@ -52,7 +66,7 @@ class VirtualenvFault(Fault, frozen=True):
         if self.then == "down":
             return goes_down(at.stack, self.name)
         at.stack.wait_service()
-        return f"{path.name} is another: {_first_version(path)}"
+        return self.shown(at, path)
 
     def heal(self, at: Place) -> None:
         path = self._harmed(at)
@@ -109,11 +123,6 @@ def _same(one: Path, other: Path) -> bool:
     return ran.returncode == 0
 
 
-def _first_version(metadata: Path) -> str:
-    lines = (metadata / "METADATA").read_text("utf-8").splitlines()
-    return next(line for line in lines if line.startswith("Version: "))
-
-
 def _another_version(was: Path, path: Path) -> None:
     shutil.copytree(was, path, symlinks=True)
     metadata = path / "METADATA"
@@ -121,6 +130,15 @@ def _another_version(was: Path, path: Path) -> None:
     at = next(number for number, line in enumerate(lines) if line.startswith("Version: "))
     lines[at] = f"Version: {_WRONG}\n"
     metadata.write_text("".join(lines), "utf-8")
+
+
+def _scripts_elsewhere(was: Path, folder: Path) -> None:
+    shutil.copytree(was, folder, symlinks=True)
+    home = str(folder.parent).encode()
+    for script in folder.iterdir():
+        if not script.is_symlink() and (content := script.read_bytes()).startswith(b"#!" + home):
+            first, _, rest = content.partition(b"\n")
+            script.write_bytes(first.replace(home, _GONE.encode()) + b"\n" + rest)
 
 
 def _to_nowhere(_: Path, path: Path) -> None:
@@ -132,7 +150,7 @@ FAULTS: tuple[Fault, ...] = (
         name="package-version-wrong",
         says="another version of a package is installed than was recorded",
         part="virtualenv",
-        shows=("packages_match_record",),
+        must=("packages_match_record",),
         cure=_ACTION,
         harms="lib/python3*/site-packages/httpx-*.dist-info",
         edit=_another_version,
@@ -141,7 +159,8 @@ FAULTS: tuple[Fault, ...] = (
         name="package-missing",
         says="a package that the service imports is not installed any more",
         part="virtualenv",
-        shows=("service_ready",),
+        must=("service_ready",),
+        scenario=3,
         cure=_ACTION,
         harms="lib/python3*/site-packages/fastapi",
         then="down",
@@ -150,7 +169,8 @@ FAULTS: tuple[Fault, ...] = (
         name="virtualenv-detached",
         says="the virtualenv has no pyvenv.cfg: its interpreter does not know that it is one",
         part="virtualenv",
-        shows=("service_ready",),
+        must=("service_ready", "packages_match_record", "virtualenv_whole"),
+        scenario=3,
         cure=_ACTION,
         harms="pyvenv.cfg",
         then="down",
@@ -159,10 +179,21 @@ FAULTS: tuple[Fault, ...] = (
         name="interpreter-gone",
         says="the interpreter that the virtualenv was made from is not there any more",
         part="virtualenv",
-        shows=("service_ready",),
+        must=("service_ready", "virtualenv_whole"),
+        scenario=1,
         cure=_ACTION,
         harms="bin/python",
         edit=_to_nowhere,
         then="down",
+    ),
+    VirtualenvFault(
+        name="scripts-elsewhere",
+        says="the scripts of the virtualenv name the interpreter of another one, which is not there",
+        part="virtualenv",
+        must=("virtualenv_whole",),
+        cure=_ACTION,
+        harms="bin",
+        edit=_scripts_elsewhere,
+        shown=_unusable_scripts,
     ),
 )

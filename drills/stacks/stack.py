@@ -8,6 +8,7 @@ from typing import Protocol
 
 import httpx
 import msgspec
+import psutil
 import psycopg
 from minio import Minio
 
@@ -202,6 +203,15 @@ class Stack(ABC):
         """Restart the service and wait until it says that status (None: any)."""
         self.supervisor.restart(service.NAME)
         self.wait_service(status=status)
+
+    def service_processes(self) -> list[psutil.Process]:
+        """The processes of the service as this machine sees them, the main one first; none while it does not run."""
+        pid = self.supervisor.state(service.NAME).pid
+        try:
+            main = psutil.Process(pid)
+            return [main, *main.children(recursive=True)] if pid else []
+        except psutil.NoSuchProcess:
+            return []
 
     def parts(self) -> list[Part]:
         """Every part as it is now."""

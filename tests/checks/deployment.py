@@ -126,9 +126,18 @@ class Deployment:
         self.choice = ""
         self.packages = {"fastapi": "0.115.0", "openai": "1.50.0"}
         self.python = "3.11.9"
+        self.venv = [
+            "/srv/venv",
+            "1700000000.0",
+            "home = /usr/bin",
+            "yes",
+            "bin/tool\n#!/srv/venv/bin/python\n",
+        ]
         self.image = "sha256:0123456789abcdef"
         self.pids = [4711]
         self.resident = 300_000
+        self.clock_ahead = 0.0
+        self.room = (10**6, 4096, 10**6, 10**7)
         self.bucket_there = True
         self.objects: dict[str, tuple[bytes, float]] = {}
         self.rows: list[UsageRow] = []
@@ -136,6 +145,7 @@ class Deployment:
         self.duplicates = 0
         self.sequence_gap = 1
         self.writable = True
+        self.last_words = "voice-v2 cannot start: DATABASE_URL is not set"
         self.revision = "0003"
         self.texts = {hashlib.sha256(clip.audio()).hexdigest(): clip.text for clip in clips()}
         for number in range(20):
@@ -165,6 +175,7 @@ class Deployment:
             environment=EnvironmentRecord("file", hashes(self.environment)),
             packages=dict(self.packages),
             python=self.python,
+            memory_bytes=self.resident * 1024,
             code=CodeRecord(tree(self.code), dict(self.code), "a1b2c3d4e5f6"),
             database=DatabaseRecord(
                 system_identifier="1",

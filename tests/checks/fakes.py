@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import json
 import time
+from email.utils import formatdate
 from typing import Any
 
 from target.api import Answer
@@ -35,7 +36,7 @@ class FakeVoice:
             seconds=self.d.seconds,
             started=time.monotonic(),
             body=content,
-            headers={},
+            headers={"date": formatdate(time.time() + self.d.clock_ahead, usegmt=True)},
             provider=provider,
         )
 
@@ -120,9 +121,13 @@ class FakeHost:
     def facts(self, path: str) -> FileFacts:
         return FileFacts(path, "regular", 1, 0o600, "root", "root", 0.0, self.d.environment_changed, 1)
 
-    def shell(self, script: str, *args: str) -> Ran:
+    def shell(self, script: str, *args: str, timeout_s: float = 30.0) -> Ran:
         if "providers.json" in "".join(args):
             return Ran(0, self.d.choice, "", 0.0)
+        if "stat -f" in script:
+            return Ran(0, "".join(" ".join(map(str, self.d.room)) + "\n" for _ in args), "", 0.0)
+        if "pyvenv.cfg" in script:
+            return Ran(0, "\x1e".join(self.d.venv), "", 0.0)
         if "find" in script:
             return Ran(0, f"{self.d.code_changed:.9f} /srv/app/main.py\n", "", 0.0)
         status = f"Name:\tpython\nPid:\t4711\nPPid:\t1\nVmRSS:\t{self.d.resident} kB\n"
@@ -150,7 +155,7 @@ class FakeService:
         return self.d.process
 
     def logs(self, lines: int = 50) -> str:
-        return "voice-v2 cannot start: DATABASE_URL is not set"
+        return self.d.last_words
 
     def image_digest(self) -> str:
         return self.d.image

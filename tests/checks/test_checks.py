@@ -24,7 +24,7 @@ def unknown(found: dict[str, Any]) -> set[str]:
 async def test_a_good_deployment_passes_everything(deployment: Any, judge: Any) -> None:
     found = await judge(deployment)
     assert {name: seen.evidence for name, seen in found.items() if seen.outcome != "pass"} == {}
-    assert len(found) == 44
+    assert len(found) == 48
 
 
 def break_health(d: Any) -> None:
@@ -97,7 +97,12 @@ TONE = wav(0.3 * np.sin(np.arange(48000) * 0.2))
 
 BROKEN: list[tuple[str, Callable[[Any], None], set[str], str]] = [
     ("component", break_health, {"components_healthy"}, "storage is unhealthy: NoSuchBucket"),
-    ("memory", set_to("resident", 2_000_000), {"memory_usage"}, "2048 MB"),
+    ("memory", set_to("resident", 2_000_000), {"memory_usage", "memory_increase"}, "2048 MB"),
+    ("memory grown", set_to("resident", 901_000), {"memory_increase"}, "923 MB, recorded 307 MB"),
+    ("clock ahead", set_to("clock_ahead", 3600.0), {"clock_offset"}, "s ahead of the clock here"),
+    ("clock behind", set_to("clock_ahead", -62.5), {"clock_offset"}, "s behind the clock here"),
+    ("disk full", set_to("room", (25_000, 4000, 7, 9)), {"disk_free"}, "/srv/.env: 100 MB free"),
+    ("no inode left", set_to("room", (10**6, 4096, 0, 9)), {"disk_free"}, "0 MB free (no inode is left)"),
     ("slow health", set_to("seconds", 2.5), {"endpoint_response_time", "average_tts_time"}, "2000 ms"),
     (
         "version",
@@ -126,6 +131,14 @@ BROKEN: list[tuple[str, Callable[[Any], None], set[str], str]] = [
     ),
     ("package gone", drop("packages", "openai"), {"packages_match_record"}, "openai is not installed"),
     ("python", set_to("python", "3.12.1"), {"packages_match_record"}, "Python is 3.12.1"),
+    ("detached", put("venv", 2, ""), {"virtualenv_whole"}, "/srv/venv/pyvenv.cfg is not there"),
+    ("interpreter", put("venv", 3, ""), {"virtualenv_whole"}, "/srv/venv/bin/python leads to no program"),
+    (
+        "scripts",
+        put("venv", 4, "bin/tool\n#!/old/venv/bin/python\n"),
+        {"virtualenv_whole"},
+        "bin/tool (/old/venv/bin/python) points elsewhere",
+    ),
     ("code", put("code", "app/api.py", "cc"), {"code_matches_record"}, "app/api.py"),
     (
         "stale code",
@@ -282,6 +295,16 @@ COMPANY: dict[str, set[str]] = {
     "tts_audio_valid": {"all_providers_healthy", "provider_fallback_working", "tts_word_error_rate"},
     "all_providers_healthy": {"bad_input_refused"},
 }
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("clock_ahead", 40.0), ("clock_ahead", -40.0), ("resident", 890_000), ("room", (10**6, 4096, 0, 0))],
+)
+async def test_what_is_within_bounds_is_no_alarm(deployment: Any, judge: Any, name: str, value: Any) -> None:
+    """The last: a file system that knows no limit of files."""
+    setattr(deployment, name, value)
+    assert red(await judge(deployment, "health")) == set()
 
 
 async def test_five_percent_errors_are_told_from_two(deployment: Any, judge: Any) -> None:

@@ -89,6 +89,16 @@ def missing(d: Any) -> None:
     del d.packages["openai"]
 
 
+def module_gone(d: Any) -> None:
+    """Its metadata is there, so that the virtualenv believes to have it."""
+    d.alive, d.last_words = False, "ModuleNotFoundError: No module named 'fastapi'"
+
+
+def own_module_gone(d: Any) -> None:
+    d.alive, d.last_words = False, "ModuleNotFoundError: No module named 'app.services.voice_v2.orchestrator'"
+    del d.code["app/api.py"]
+
+
 def dead(d: Any) -> None:
     d.alive = False
     d.environment["LOG_LEVEL"] = "LOUD"
@@ -161,6 +171,8 @@ def another_answers(d: Any) -> None:
         (refused, 3, {"provider_authentication_failed"}, 1, "rollback providers --disable google"),
         (unreachable, 1, {"provider_connectivity_lost"}, 1, "rollback providers"),
         (missing, 3, {"dependencies_missing"}, 3, "python -m rollback virtualenv"),
+        (module_gone, 3, {"dependencies_missing", "api_failures"}, 3, "python -m rollback virtualenv"),
+        (own_module_gone, 1, {"api_failures"}, 2, "python -m rollback files"),
         (slow, 2, {"response_time_increase"}, 1, "rollback providers"),
         (hungry, 2, {"memory_increase"}, 1, "docker compose restart"),
         (errors, 1, {"api_failures", "error_share"}, 2, "python -m rollback set --to 2.2.0"),
@@ -224,6 +236,15 @@ async def test_another_release_than_the_recorded_one_is_told_without_a_sign(
     stream = io.StringIO()
     show(found, Screen(stream, width=60))
     assert "If that is not meant to be" in " ".join(stream.getvalue().split())
+
+
+async def test_scripts_that_point_elsewhere_are_told_although_nothing_fails_yet(
+    deployment: Any, triage: Any
+) -> None:
+    deployment.venv[4] = "bin/tool\n#!/old/venv/bin/python\n"
+    found = await triage(deployment)
+    assert (found.scenario, found.cure.level) == (None, 3)
+    assert found.cure.says == "bin/tool (/old/venv/bin/python) points elsewhere"
 
 
 async def test_what_cannot_be_told_is_neither_green_nor_a_sign(deployment: Any, triage: Any) -> None:

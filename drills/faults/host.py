@@ -1,0 +1,192 @@
+"""Faults of the host as the service meets them: no room, no memory left over, no processor, no files, a wrong clock."""
+
+import contextlib
+import resource
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import msgspec
+import psutil
+
+from drills.faults import hook
+from drills.faults.fault import Fault, FaultError, Place
+from drills.stacks.commands import base_environment
+from drills.stacks.layout import MARK
+from drills.stacks.stack import Stack
+from target.record import Records
+from target.wait import Seen, eventually
+
+_REPOSITORY = Path(__file__).resolve().parents[2]
+_NO_MORE = 3  # none but the three standard ones could be opened
+_LOOKS, _BETWEEN_S = 100, 0.013
+_ENDS_S = 10.0
+_GROWN = 3.5
+
+
+class _Limits(msgspec.Struct, frozen=True):
+    """The limit of open files (soft, hard) of a process, which is known by its pid and its start."""
+
+    pid: int
+    started: float
+    soft: int
+    hard: int
+
+
+class OutOfDescriptors(Fault, frozen=True):
+    """The service's process may open nothing more: no connection, no file."""
+
+    def prepare(self, at: Place) -> None:
+        main = _main(at.stack)
+        soft, hard = main.rlimit(resource.RLIMIT_NOFILE)
+        limits = _Limits(main.pid, main.create_time(), soft, hard)
+        (at.saved / "limits.json").write_bytes(msgspec.json.encode(limits))
+
+    def inject(self, at: Place) -> None:
+        _, hard = _main(at.stack).rlimit(resource.RLIMIT_NOFILE)
+        _main(at.stack).rlimit(resource.RLIMIT_NOFILE, (_NO_MORE, hard))
+
+    def landed(self, at: Place) -> str:
+        main = _main(at.stack)
+        soft, _ = main.rlimit(resource.RLIMIT_NOFILE)
+        if soft != _NO_MORE:
+            raise FaultError(f"{self.name}: process {main.pid} may open {soft} files")
+        if at.stack.health() is not None:
+            raise FaultError(f"{self.name}: the service answers all the same")
+        return f"process {main.pid} has {main.num_fds()} files open and may have {soft}; it answers nobody"
+
+    def heal(self, at: Place) -> None:
+        was = msgspec.json.decode((at.saved / "limits.json").read_bytes(), type=_Limits)
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process = psutil.Process(was.pid)
+            if process.create_time() == was.started:
+                process.rlimit(resource.RLIMIT_NOFILE, (was.soft, was.hard))
+        at.stack.wait_service()
+
+
+class CpuStarved(Fault, frozen=True):
+    """The service's process is stopped but for some thousandths of the time; nothing else on the machine is starved."""
+
+    def _order(self, at: Place) -> Path:
+        return at.saved / "starving"
+
+    def inject(self, at: Place) -> None:
+        self._order(at).touch()
+        environment = {**base_environment(), MARK: str(at.stack.layout.root)}
+        with (at.saved / "starve.log").open("wb") as log:
+            subprocess.Popen(
+                [
+                    *(sys.executable, "-m", "drills.faults.starve"),
+                    *(str(at.stack.layout.root), str(self._order(at))),
+                ],
+                cwd=_REPOSITORY,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def landed(self, at: Place) -> str:
+        main = _main(at.stack)
+
+        def look() -> Seen:
+            stopped = _stopped(main)
+            return Seen(stopped * 100 >= _LOOKS * 95, f"stopped at {stopped} of {_LOOKS} looks")
+
+        waited = eventually(look, deadline_s=_ENDS_S)
+        if not waited.met:
+            raise FaultError(f"{self.name}: process {main.pid} runs ({waited.seen})")
+        return f"process {main.pid} was {waited.seen}"
+
+    def heal(self, at: Place) -> None:
+        self._order(at).unlink(missing_ok=True)
+        at_work = [process for process in psutil.process_iter() if _starves(process, at.stack)]
+        _, alive = psutil.wait_procs(at_work, timeout=_ENDS_S)
+        for process in alive:
+            process.kill()
+        for process in at.stack.service_processes():
+            process.resume()
+        at.stack.wait_service()
+
+
+class Grown(Fault, frozen=True):
+    """The service's process holds several times the memory that was recorded of it."""
+
+    def _usual(self, at: Place) -> int:
+        """Resident bytes as recorded, or as they were before where nothing was or less."""
+        record = Records(at.stack.host, str(at.stack.layout.state)).expected()
+        then = record.memory_bytes if record is not None else None
+        return max(then or 0, int((at.saved / "resident").read_text()))
+
+    def prepare(self, at: Place) -> None:
+        (at.saved / "resident").write_text(str(_resident(at.stack)))
+
+    def inject(self, at: Place) -> None:
+        hook.put(at.stack, f"held = b'\\xa5' * {int(_GROWN * self._usual(at))}")
+        at.stack.restart_service()
+
+    def landed(self, at: Place) -> str:
+        now, usual = _resident(at.stack), self._usual(at)
+        if now < _GROWN * usual:
+            raise FaultError(f"{self.name}: the service takes {now >> 20} MiB, usually {usual >> 20} MiB")
+        return f"the service takes {now >> 20} MiB, usually {usual >> 20} MiB"
+
+    def heal(self, at: Place) -> None:
+        hook.remove(at.stack)
+        at.stack.restart_service()
+
+
+def _main(stack: Stack) -> psutil.Process:
+    found = stack.service_processes()
+    if not found:
+        raise FaultError("the service does not run")
+    return found[0]
+
+
+def _resident(stack: Stack) -> int:
+    return sum(process.memory_info().rss for process in stack.service_processes())
+
+
+def _stopped(process: psutil.Process) -> int:
+    """At how many of some looks, a second in all, the process was stopped."""
+    pause, found = threading.Event(), 0
+    for _ in range(_LOOKS):
+        found += process.status() == psutil.STATUS_STOPPED
+        pause.wait(_BETWEEN_S)
+    return found
+
+
+def _starves(process: psutil.Process, stack: Stack) -> bool:
+    try:
+        words = process.cmdline()
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
+        return False
+    return "drills.faults.starve" in words and str(stack.layout.root) in words
+
+
+FAULTS: tuple[Fault, ...] = (
+    OutOfDescriptors(
+        name="descriptors-used-up",
+        says="the service's process may open no further file or connection",
+        part="files of the process",
+        must=("service_ready",),
+        scenario=1,
+    ),
+    CpuStarved(
+        name="cpu-starved",
+        says="the service's process is stopped but for some thousandths of the time",
+        part="processor",
+        must=("average_tts_time", "average_response_time"),
+        may=("endpoint_response_time", "average_stt_time", "p95_response_time"),
+        scenario=2,
+    ),
+    Grown(
+        name="memory-grown",
+        says="the service's process holds more than three times the memory that was recorded",
+        part="memory",
+        must=("memory_increase",),
+        scenario=2,
+    ),
+)
