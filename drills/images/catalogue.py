@@ -9,11 +9,12 @@ from pathlib import Path
 
 from drills.images import minio, release, wheels
 from drills.images.recipe import Recipe, digest_of
+from drills.stacks import releases
 from drills.stacks.errors import StackError
 
 _STAND_INS = Path(__file__).with_name("recipes") / "stand-ins" / "requirements.txt"
-# What the compose project runs, what it ran before, and the release that cuts sentences off.
-RELEASES = {"voice-v2.latest": "2.3.1", "voice-v2.previous-stable": "2.3.0", "voice-v2.bad": "2.4.0"}
+# The newest cuts sentences off.
+RELEASES = {"voice-v2.latest": "2.4.0", "voice-v2.previous-stable": releases.GOOD}
 
 
 def recipes() -> dict[str, Recipe]:

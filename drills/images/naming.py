@@ -14,11 +14,10 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9._/:-]*(@sha256:[0-9a-f]{64})?")
 
 
 class Releases(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields=True):
-    """The images of the service: what the compose project runs, the release before it, and one that serves worse."""
+    """The images of the service: the newest release, and the stable one that the compose project goes back to."""
 
     latest: str
     previous_stable: str
-    bad: str
 
 
 class Public(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -54,7 +53,6 @@ class Images(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields=
             "packages": self.packages,
             "voice-v2.previous-stable": self.voice_v2.previous_stable,
             "voice-v2.latest": self.voice_v2.latest,
-            "voice-v2.bad": self.voice_v2.bad,
         }
 
 
