@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test unit drill docker images coverage checkcode bench phrases lock clean
+.PHONY: help venv demo test unit drill matrix docker images coverage checkcode bench phrases lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ unit: venv ## the unit tests, under a minute
 
 drill: venv ## the tests that bring up a whole stack
 	$(BIN)/pytest tests -m "drill and not docker" -q
+
+matrix: venv ## every fault against every check, on two embedded stacks
+	@$(BIN)/python -m drills matrix --stack processes --jobs 2
 
 docker: venv ## the tests on a Docker engine; .ci/engine brings one
 	$(BIN)/pytest tests -m docker -q
@@ -64,4 +67,4 @@ lock: venv ## lock the requirements again, with hashes
 
 clean: ## take down the demo and remove what was made here (runs/ stays)
 	@for stack in .demo play; do test ! -d $$stack || $(BIN)/python -m drills down --dir $$stack; done
-	rm -rf $(VENV) .demo play .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .demo .matrix play .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

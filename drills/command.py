@@ -8,7 +8,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
+from typing import NoReturn
 
+from drills.matrix import verbs as matrix_verbs
 from drills.stacks.layout import KINDS, PROCESSES
 from target.errors import TargetError
 
@@ -46,8 +48,13 @@ def _interrupt(number: int, _: FrameType | None) -> None:
     raise Interrupted(signal.Signals(number).name)
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(_CANNOT, f"{self.prog}: {message}; {self.prog} --help lists what there is\n")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m drills", description=__doc__)
+    parser = _Parser(prog="python -m drills", description=__doc__)
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="COMMAND")
 
     def verb(name: str, says: str, *, folder: bool = True) -> argparse.ArgumentParser:
@@ -80,6 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     demo = verb("demo", "bring up, break, judge, roll back, judge again, take down", folder=False)
     demo.add_argument("--dir", type=Path, default=Path(".demo"), help="the folder to use (default .demo)")
     demo.set_defaults(run=_demo)
+    matrix_verbs.add(verb)
     return parser
 
 

@@ -1,0 +1,193 @@
+"""A recorded stack to judge, and the operator's own command at it."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from importlib import import_module
+from inspect import getmembers, isfunction
+from pathlib import Path
+
+import msgspec
+
+from checks.criterion import KINDS
+from checks.verdict import Verdict
+from drills.matrix.row import HEALTHY, Row
+from drills.stacks.commands import tethered
+from drills.stacks.errors import StackError
+from drills.stacks.kinds import Say, brought_up
+from drills.stacks.stack import Stack
+from target.redact import Redactor
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+_TAKE_S = 180.0
+_JUDGE_S = 180.0
+_SHOWN = 160
+
+
+class Judged(msgspec.Struct, frozen=True):
+    """How the operator's command ended, after how many seconds; `trouble` is why its verdict cannot be used."""
+
+    verdict: Verdict | None
+    seconds: float
+    trouble: str = ""
+
+
+@contextmanager
+def staged(folder: Path, kind: str, say: Say) -> Iterator[Stack]:
+    """A stack of its own in the folder, recorded and with a snapshot; taken down at the end of the block.
+
+    Raises StackError: it does not come up, is in use, or is not recorded.
+    """
+    with brought_up(kind, folder, latency_s=None, say=say) as (stack, lease):
+        if lease is None:
+            raise StackError(f"the stack in {folder} is in use; name another folder with --dir")
+        try:
+            for verb in ("record", "snapshot"):
+                _take(verb, stack, say)
+            yield stack
+        finally:
+            stack.take_down()
+
+
+def _take(verb: str, stack: Stack, say: Say) -> None:
+    command = [sys.executable, "-m", "rollback", verb, "--target", str(stack.layout.target_file)]
+    ran = _run(command, _TAKE_S, {})
+    say(ran.stdout)
+    if ran.returncode != 0:
+        raise StackError(f"the {verb} was not taken (exit {ran.returncode}): {ran.stderr.strip()[-300:]}")
+
+
+def judge(
+    stack: Stack, folder: Path, *, checks: tuple[str, ...] = (), plugins: Mapping[str, str] | None = None
+) -> Judged:
+    """`pytest -m post_rollback` at the stack, its run in `folder`; of some checks only, where they are named.
+
+    `plugins` maps a pytest plugin that only the drills load to its order: the variable of the environment in which it
+    finds it, and the value (`NAME=value`).
+    """
+    command = [sys.executable, "-m", "pytest", "-m", "post_rollback", *checks]
+    for plugin in plugins or {}:
+        command += ["-p", plugin]
+    command += ["--target", str(stack.layout.target_file), "--run-dir", str(folder)]
+    orders = dict(order.split("=", 1) for order in (plugins or {}).values())
+    (folder / "verdict.json").unlink(missing_ok=True)
+    began = time.monotonic()
+    try:
+        ran = _run(command, _JUDGE_S, orders)
+    except StackError as error:
+        return Judged(None, time.monotonic() - began, str(error))
+    seconds = time.monotonic() - began
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "screen.txt").write_text(ran.stdout + ran.stderr, "utf-8")
+    try:
+        verdict = msgspec.json.decode((folder / "verdict.json").read_bytes(), type=Verdict)
+    except (FileNotFoundError, msgspec.DecodeError) as error:
+        last = (ran.stdout + ran.stderr).strip()[-200:]
+        return Judged(None, seconds, f"no verdict (exit {ran.returncode}): {last or error}")
+    return Judged(verdict, seconds, _unusable(verdict, ran.returncode))
+
+
+def _unusable(verdict: Verdict, exit_code: int) -> str:
+    if exit_code != verdict.exit_code:
+        return f"the command ended with exit {exit_code}, its verdict says {verdict.exit_code}"
+    if verdict.exit_code not in (0, 1, 6):
+        return f"nothing was judged (exit {verdict.exit_code}): {verdict.error or 'no reason given'}"
+    if verdict.missing:
+        return f"{', '.join(verdict.missing)} did not report"
+    return ""
+
+
+def _run(command: list[str], limit_s: float, more: Mapping[str, str]) -> "subprocess.CompletedProcess[str]":
+    environment = {name: value for name, value in os.environ.items() if name != "VOICE_TARGET"} | dict(more)
+    try:
+        return subprocess.run(
+            tethered(command, "KILL"),
+            cwd=REPOSITORY,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=limit_s,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise StackError(f"`{' '.join(command[2:4])}` was not done after {limit_s:.0f} s") from None
+
+
+@cache
+def deciders() -> dict[str, tuple[str, ...]]:
+    """Each check, as `checks/test_data.py::test_bucket`, with the criteria that it declares."""
+    found: dict[str, tuple[str, ...]] = {}
+    for kind in KINDS:
+        for name, check in getmembers(import_module(f"checks.test_{kind}"), isfunction):
+            marks = {mark.name: mark.args for mark in getattr(check, "pytestmark", [])}
+            if name.startswith("test_") and "decides" in marks:
+                found[f"checks/test_{kind}.py::{name}"] = marks["decides"]
+    return found
+
+
+class Tidy:
+    """Makes evidence fit to be kept: no secret, no folder of this machine, one short line."""
+
+    def __init__(self, stack: Stack) -> None:
+        secrets = msgspec.structs.asdict(stack.secrets)
+        self._redactor = Redactor(str(value) for name, value in secrets.items() if name != "yandex_folder")
+        self._folders = {str(stack.layout.root): "STACK", str(REPOSITORY): "REPOSITORY"}
+
+    def __call__(self, text: str) -> str:
+        text = self._redactor.text(text)
+        for folder, name in self._folders.items():
+            text = text.replace(folder, name)
+        line = " / ".join(part.strip() for part in text.splitlines() if part.strip())
+        return line if len(line) <= _SHOWN else f"{line[: _SHOWN - 1]}…"
+
+
+def told(row: Row, judged: Judged, tidy: Tidy) -> Row:
+    """The row with what a verdict says of every criterion."""
+    row = msgspec.structs.replace(row, verdict_s=round(judged.seconds, 2))
+    if judged.verdict is None or judged.trouble:
+        return msgspec.structs.replace(row, trouble=tidy(judged.trouble or "no verdict"))
+    verdict = judged.verdict
+    by = {
+        outcome: [each for each in verdict.criteria if each.outcome == outcome]
+        for outcome in ("fail", "inconclusive", "pass")
+    }
+    skipped = [name for each in verdict.not_applicable for name in deciders().get(each.check, ())]
+    return msgspec.structs.replace(
+        row,
+        exit_code=verdict.exit_code,
+        failed={each.name: tidy(each.evidence) for each in by["fail"]},
+        inconclusive={each.name: tidy(each.evidence) for each in by["inconclusive"]},
+        passed=tuple(each.name for each in by["pass"]),
+        not_applicable=tuple(skipped),
+    )
+
+
+def healthy(stack: Stack, folder: Path, after: str = "") -> Row:
+    """What a stack shows in which nothing is broken; what it cannot tell of itself makes the row inconclusive."""
+    row = told(Row(fault=HEALTHY, after=after), judge(stack, folder), Tidy(stack))
+    if row.inconclusive and not row.trouble:
+        return msgspec.structs.replace(row, trouble=f"inconclusive: {', '.join(row.inconclusive)}")
+    return row
+
+
+class Ended(BaseException):
+    """SIGTERM or SIGHUP came, or the terminal's Ctrl-C."""
+
+
+def end_in_order() -> None:
+    """Let the first signal raise Ended, and none after it cut short what is then taken down."""
+    numbers = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+
+    def end(number: int, _: object) -> None:
+        for each in numbers:
+            signal.signal(each, signal.SIG_IGN)
+        raise Ended(signal.Signals(number).name)
+
+    for number in numbers:
+        signal.signal(number, end)
