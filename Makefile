@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test unit drill matrix docker images coverage checkcode bench phrases lock clean
+.PHONY: help venv demo drills test unit drill matrix docker images coverage checkcode bench phrases lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,6 +20,9 @@ $(VENV)/.installed: requirements-dev.txt pyproject.toml
 
 demo: venv ## break a whole voice-v2 on this machine, roll it back, prove the recovery
 	@$(BIN)/python -m drills demo
+
+drills: venv ## rehearse every action: break, notice, roll back, judge, count losses and damage
+	@$(BIN)/python -m drills run
 
 test: unit drill ## every test: units first, then those that bring up a stack
 
@@ -66,5 +69,5 @@ lock: venv ## lock the requirements again, with hashes
 	  --generate-hashes --no-header -c ../../../../requirements-dev.txt -o requirements.txt requirements.in
 
 clean: ## take down the demo and remove what was made here (runs/ stays)
-	@for stack in .demo play; do test ! -d $$stack || $(BIN)/python -m drills down --dir $$stack; done
-	rm -rf $(VENV) .demo .matrix play .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@for stack in .demo play .drills/*; do test ! -d $$stack || $(BIN)/python -m drills down --dir $$stack; done
+	rm -rf $(VENV) .demo .drills .matrix play .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,4 +1,4 @@
-"""The command line of the drills: `up`, `down`, `status`, `faults`, `inject`, `heal`, `images`, `demo`."""
+"""The command line of the drills: `python -m drills --help` lists what there is."""
 
 import argparse
 import shlex
@@ -84,6 +84,14 @@ def _parser() -> argparse.ArgumentParser:
     verb("images", "build the images of the containers stack that are not there", folder=False).set_defaults(
         run=_images
     )
+    run = verb("run", "drill: break, notice, roll back, judge, count what was lost or damaged", folder=False)
+    run.add_argument("names", nargs="*", metavar="NAME", help="faults, or actions; else each action once")
+    run.add_argument("--stack", choices=("processes", "containers", "auto"), default="auto")
+    run.add_argument("--family", metavar="FAMILY", help="every fault of that family")
+    run.add_argument("--all", action="store_true", help="every fault; those without a cure are healed")
+    run.add_argument("--dir", type=Path, help="a stack that runs already; else one of its own")
+    run.add_argument("--json", action="store_true", help="the result as JSON on standard output")
+    run.set_defaults(run=_run)
     demo = verb("demo", "bring up, break, judge, roll back, judge again, take down", folder=False)
     demo.add_argument("--dir", type=Path, default=Path(".demo"), help="the folder to use (default .demo)")
     demo.set_defaults(run=_demo)
@@ -216,6 +224,20 @@ def _images(_: argparse.Namespace) -> int:
 
     making.make(naming.read(), say)
     return 0
+
+
+def _run(given: argparse.Namespace) -> int:
+    from drills.run import Choice, run
+
+    choice = Choice(
+        stack=given.stack,
+        family=given.family,
+        names=given.names,
+        every=given.all,
+        folder=given.dir,
+        json=given.json,
+    )
+    return run(choice, (KeyboardInterrupt, Interrupted))
 
 
 def _demo(given: argparse.Namespace) -> int:

@@ -3,8 +3,8 @@
 import pytest
 
 from drills.faults import active, catalogue
+from drills.plan import REHEARSED
 from rollback.snapshots.catalogue import SHARED
-from tests.drills.cures import REHEARSED
 
 pytestmark = pytest.mark.drill
 

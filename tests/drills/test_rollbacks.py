@@ -3,8 +3,8 @@
 import pytest
 
 from drills.faults import active
+from drills.plan import REHEARSED
 from rollback.catalogue import OFFERS
-from tests.drills.cures import REHEARSED
 
 pytestmark = pytest.mark.drill
 

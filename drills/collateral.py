@@ -1,0 +1,87 @@
+"""What a rollback may leave different, by action; whatever else is different is collateral damage."""
+
+import re
+
+from drills.inventory import Change, Inventory, OnHost, file_changes, store_changes
+from drills.stacks import service
+from drills.traffic.traffic import MARK as TRAFFIC
+
+_SUITE = "rollback-suite"  # the default of the target's `api.mark`
+_PROBE = "drill-probe"
+CLIENTS = frozenset({TRAFFIC, _SUITE, _PROBE})
+_ASIDE = r"\.(failed|undone)\.[^/]+(/.*)?"
+# The rollback's own: journals, the lock, the choice of providers; and what the checks and triage write nothing of.
+_STATE = r"state(/.*)?"
+_PACKAGE = r"service/app/services/voice_v2"
+_ENVIRONMENT = (r"service/\.env", rf"service/\.env{_ASIDE}")
+_VIRTUALENV = (r"venv(/.*)?", rf"venv{_ASIDE}")
+# The branch and the kept work; the files of the checkout, but for the environment.
+_CHECKOUT = (r"service/\.git(/.*)?", r"service/(?!\.env)(?!\.git(/|$)).*", r"service")
+# Patterns of paths in the stack's folder that an action may change, by what the README's table says of it.
+_FILES: dict[str, tuple[str, ...]] = {
+    "environment": _ENVIRONMENT,
+    "providers": _ENVIRONMENT,
+    "git": _CHECKOUT,
+    "files": (
+        rf"{_PACKAGE}(/.*)?",
+        rf"{_PACKAGE}{_ASIDE}",
+        r"service/requirements\.txt",
+        rf"service/requirements\.txt{_ASIDE}",
+        *_VIRTUALENV,
+    ),
+    "virtualenv": _VIRTUALENV,
+    "objects": (),
+    "database": (),
+    "containers": (r"compose(/.*)?",),
+    "set": (*_ENVIRONMENT, *_CHECKOUT, *_VIRTUALENV),
+}
+
+
+# What an action keeps in the database so that it can be undone.
+_SCHEMA: dict[str, str] = {"database": r"(index )?voice_rollback\..*"}
+
+
+def collateral(action: str, broken: OnHost, before: Inventory, after: Inventory) -> list[Change]:
+    """What the rollback changed beside what it is for.
+
+    Files and processes are compared with how the fault left them (`broken`), all else with what was there `before`
+    the fault: no action may leave a row, an object or a table other than it was, nor restart what is not the service.
+    """
+    may = re.compile("|".join((_STATE, *_FILES[action])))
+    files = file_changes(broken.files, after.on_host.files)
+    restarted = [
+        Change("process", name, "restarted")
+        for name, part in after.on_host.parts.items()
+        if name != service.NAME and part.pid != broken.parts[name].pid
+    ]
+    others = [change for change in files if not may.fullmatch(change.name)]
+    kept = _SCHEMA.get(action)
+    stores = [
+        change
+        for change in store_changes(before, after, CLIENTS)
+        if kept is None
+        or change.kind != "schema"
+        or change.how != "new"
+        or not re.fullmatch(kept, change.name)
+    ]
+    return others + restarted + stores
+
+
+def left_over(before: Inventory, healed: Inventory) -> list[Change]:
+    """What is not as it was before the drill: contents and modes of files, but for what was set aside, and the stores.
+
+    A file that was put back has another time.
+    """
+    spared = re.compile(rf"{_STATE}|.*{_ASIDE}|service/\.git(/.*)?|backups(/.*)?")
+    files = [
+        change
+        for change in file_changes(before.on_host.files, healed.on_host.files)
+        if change.how != "time" and not spared.fullmatch(change.name)
+    ]
+    kept = "|".join(_SCHEMA.values())
+    stores = [
+        change
+        for change in store_changes(before, healed, CLIENTS)
+        if change.kind != "schema" or not re.fullmatch(kept, change.name)
+    ]
+    return files + stores

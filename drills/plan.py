@@ -1,0 +1,40 @@
+"""Which faults are drilled: by name, by family, all of them, or for each action the one that it is rehearsed by."""
+
+from collections.abc import Sequence
+
+from drills.faults.catalogue import FAULTS, find
+from drills.faults.fault import Fault, FaultError
+from rollback.catalogue import OFFERS
+
+# For each action the first fault that it cures.
+REHEARSED: dict[str, Fault] = {
+    action: next(fault for fault in FAULTS if fault.cure == action)
+    for action in OFFERS
+    if any(fault.cure == action for fault in FAULTS)
+}
+
+
+def chosen(names: Sequence[str], family: str | None, *, every: bool, stack: str) -> list[Fault]:
+    """The faults to drill on that kind of stack, in the order of the catalogue; `names` are faults' or actions'.
+
+    Raises FaultError: a name that there is not, a fault that cannot be made there, or nothing at all.
+    """
+    if names:
+        faults = [REHEARSED.get(name) or find(name) for name in names]
+        elsewhere = [fault.name for fault in faults if stack not in fault.stacks]
+        if elsewhere:
+            raise FaultError(f"{', '.join(elsewhere)} cannot be made on the stack {stack}")
+        return list(dict.fromkeys(faults))
+    families = sorted({fault.family for fault in FAULTS})
+    if family is not None and family not in families:
+        raise FaultError(f"there is no family {family!r}; there is: {', '.join(families)}")
+    among = FAULTS if every or family is not None else tuple(REHEARSED.values())
+    faults = [fault for fault in among if stack in fault.stacks and family in (None, fault.family)]
+    if not faults:
+        raise FaultError(f"no fault of that kind can be made on the stack {stack}")
+    return faults
+
+
+def not_rehearsed(stack: str) -> list[str]:
+    """The actions that no fault rehearses on that kind of stack."""
+    return [action for action in OFFERS if action not in REHEARSED or stack not in REHEARSED[action].stacks]

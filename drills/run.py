@@ -1,0 +1,114 @@
+"""`python -m drills run`: the drills one after another on a stack, and the table of them."""
+
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from pathlib import Path
+
+import msgspec
+
+from drills import table
+from drills.drill import Drill
+from drills.faults.fault import Fault
+from drills.operator import REPOSITORY
+from drills.outcome import Drilled, Finding, exit_code
+from drills.plan import chosen, not_rehearsed
+from drills.runfolder import RunFolder
+from drills.settle import settle
+from drills.stacks.errors import StackError
+from drills.stacks.stack import Stack
+from drills.venue import Venue
+
+Say = Callable[[str], None]
+
+
+class Choice(msgspec.Struct, frozen=True, kw_only=True):
+    """What was asked for on the command line; `folder` is of a stack that runs, None for one of its own."""
+
+    stack: str
+    family: str | None
+    names: Sequence[str]
+    every: bool
+    folder: Path | None
+    json: bool
+
+
+def run(choice: Choice, interrupts: tuple[type[BaseException], ...]) -> int:
+    """Drill what was chosen; 0 all passed, 1 any failed, 6 any inconclusive, 130 interrupted.
+
+    Raises StackError: nothing could be drilled.
+    """
+    say: Say = _to_errors if choice.json else _to_output
+    drilled: list[Drilled] = []
+    with Venue(choice.stack, choice.folder, say) as venue:
+        faults = chosen(choice.names, choice.family, every=choice.every, stack=venue.kind)
+        venue.open()
+        why = ""
+        try:
+            for fault in faults:
+                drilled.append(_drill(venue, fault, drilled, say))
+        except StackError as error:
+            why = str(error)
+        except interrupts:
+            _tell(choice, venue.kind, drilled, _left(faults, drilled, "interrupted"))
+            raise
+        _tell(choice, venue.kind, drilled, _left(faults, drilled, why))
+    return exit_code(drilled, complete=not why)
+
+
+def _left(faults: Sequence[Fault], drilled: Sequence[Drilled], why: str) -> str:
+    """What was not drilled, and why; empty where all was."""
+    names = ", ".join(fault.name for fault in faults[len(drilled) :])
+    return f"{why}; not drilled: {names}" if names else ""
+
+
+def _drill(venue: Venue, fault: Fault, before: list[Drilled], say: Say) -> Drilled:
+    number = len(before) + 1
+    say(f"{number} {fault.name}: {fault.says}")
+    last = before[-1] if before else None
+    if last is not None and (last.cleaned is None or not last.cleaned.holds):
+        venue.renew()
+    steady = None
+    if last is not None and last.verdict == "passed":
+        steady = Finding(True, f"proven by the drill before, {last.fault}")
+    with closing(Stack.running_at(venue.folder)) as stack:
+        if steady is None:
+            for done in settle(stack):
+                say(f"  {done}")
+        drilled = Drill(stack, fault, RunFolder(stack, fault.name), say, steady).carry_out()
+    say(f"  {drilled.verdict} in {drilled.seconds:.0f} s · {_near(drilled.folder)}")
+    return drilled
+
+
+def _tell(choice: Choice, kind: str, drilled: list[Drilled], left: str) -> None:
+    notes = [left] if left else []
+    if not choice.names and not choice.family and (missing := not_rehearsed(kind)):
+        notes.append(f"not rehearsed on the stack {kind}, for want of a fault there: {', '.join(missing)}")
+    if choice.json:
+        data = {
+            "stack": kind,
+            "exit_code": exit_code(drilled, complete=not left),
+            "drills": drilled,
+            "notes": notes,
+        }
+        sys.stdout.write(msgspec.json.format(msgspec.json.encode(data)).decode() + "\n")
+        sys.stdout.flush()
+    else:
+        table.show([_shown(drill) for drill in drilled], notes)
+
+
+def _shown(drill: Drilled) -> Drilled:
+    return msgspec.structs.replace(drill, folder=_near(drill.folder))
+
+
+def _near(folder: str) -> str:
+    path = Path(folder)
+    return str(path.relative_to(REPOSITORY)) if path.is_relative_to(REPOSITORY) else folder
+
+
+def _to_output(line: str) -> None:
+    print(line, flush=True)
+
+
+def _to_errors(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

@@ -1,0 +1,1 @@
+"""Load on a stack while a drill runs, and the ledger of what the service acknowledged."""

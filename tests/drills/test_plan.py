@@ -1,0 +1,48 @@
+"""Which faults are drilled."""
+
+import pytest
+
+from drills.faults.catalogue import FAULTS
+from drills.faults.fault import FaultError
+from drills.plan import REHEARSED, chosen, not_rehearsed
+
+
+def names(*given, family=None, every=False, stack="processes"):
+    return [fault.name for fault in chosen(given, family, every=every, stack=stack)]
+
+
+def test_without_a_name_every_action_is_rehearsed_once():
+    found = chosen((), None, every=False, stack="processes")
+    assert [fault.cure for fault in found] == [
+        name for name in REHEARSED if name not in not_rehearsed("processes")
+    ]
+    assert {"environment", "providers", "git", "files", "virtualenv", "objects", "database", "set"} <= {
+        fault.cure for fault in found
+    }
+
+
+def test_all_is_every_fault_that_can_be_made_there():
+    assert names(every=True) == [fault.name for fault in FAULTS if "processes" in fault.stacks]
+
+
+def test_a_family():
+    assert {fault.family for fault in chosen((), "database", every=False, stack="processes")} == {"database"}
+    assert "database-down" in names(family="database"), "one without a cure too"
+
+
+def test_names_of_faults_and_of_actions_each_once():
+    assert names("silence", "environment", "silence") == ["silence", REHEARSED["environment"].name]
+
+
+@pytest.mark.parametrize(
+    ("given", "family", "stack", "says"),
+    [
+        (("silense",), None, "processes", "did you mean silence"),
+        ((), "weather", "processes", "there is no family 'weather'; there is: .*database"),
+        (("silence",), None, "nowhere", "silence cannot be made on the stack nowhere"),
+        ((), "database", "nowhere", "no fault of that kind"),
+    ],
+)
+def test_what_cannot_be_drilled_is_refused(given, family, stack, says):
+    with pytest.raises(FaultError, match=says):
+        names(*given, family=family, stack=stack)
