@@ -11,7 +11,7 @@ from types import FrameType
 from typing import NoReturn
 
 from drills.matrix import verbs as matrix_verbs
-from drills.stacks.layout import KINDS, PROCESSES
+from drills.stacks.layout import AUTO, KINDS, PROCESSES
 from target.errors import TargetError
 
 _REPOSITORY = Path(__file__).resolve().parents[1]
@@ -65,12 +65,18 @@ def _parser() -> argparse.ArgumentParser:
 
     up = verb("up", "bring up a stack in a folder, record it, take a snapshot, leave it running")
     up.add_argument(
-        "--stack", choices=KINDS, default=PROCESSES, help="what it is made of (default: %(default)s)"
+        "--stack",
+        choices=(*KINDS, AUTO),
+        default=PROCESSES,
+        help="what it is made of; auto: containers where that can be, else processes (default: %(default)s)",
     )
     up.add_argument("--foreground", action="store_true", help="stay until Ctrl-C, then take it down")
     up.add_argument("--latency", type=float, metavar="SECONDS", help="how long the stand-ins take to answer")
     up.set_defaults(run=_up)
     verb("down", "end a stack; its folder stays, to be looked at or used again").set_defaults(run=_down)
+    verb("sweep", "remove what killed commands left of stacks, and nothing else", folder=False).set_defaults(
+        run=_sweep
+    )
     verb("status", "the parts of a stack and its active faults").set_defaults(run=_status)
     faults = verb("faults", "the faults that can be injected", folder=False)
     faults.add_argument("--json", action="store_true", help="as JSON: name, family, says, cure")
@@ -105,10 +111,11 @@ def say(line: str) -> None:
 
 
 def _up(given: argparse.Namespace) -> int:
-    from drills.stacks.kinds import brought_up
+    from drills.stacks.kinds import brought_up, chosen
 
-    say(f"stack in {given.dir.resolve()}")
-    with brought_up(given.stack, given.dir, latency_s=given.latency, say=say) as (stack, lease):
+    kind = chosen(given.stack)
+    say(f"stack of {kind} in {given.dir.resolve()}")
+    with brought_up(kind, given.dir, latency_s=given.latency, say=say) as (stack, lease):
         if lease is None:
             say(f"it runs already · {stack.url} · {stack.layout.target_file}")
             return 0
@@ -165,6 +172,16 @@ def _down(given: argparse.Namespace) -> int:
     left = stack.take_down()
     rest = f", {len(left)} left from a crash ended" if left else ""
     say(f"{'down' if ran else 'did not run'}{rest} · logs in {stack.layout.logs}")
+    return 0
+
+
+def _sweep(_: argparse.Namespace) -> int:
+    from drills.stacks.kinds import sweep
+
+    removed = sweep()
+    for each in removed:
+        say(f"removed {each}")
+    say(f"{len(removed)} removed" if removed else "nothing is left over")
     return 0
 
 

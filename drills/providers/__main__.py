@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from drills.providers.server import Credentials, Ports, PortTakenError, serve
+from drills.providers.server import LOOPBACK, Credentials, Ports, PortTakenError, serve
 
 
 def _port(text: str) -> int:
@@ -46,6 +46,7 @@ def _arguments() -> argparse.Namespace:
     )
     for name in ("openai", "google", "yandex", "control"):
         parser.add_argument(f"--{name}-port", type=_port, required=True, metavar="N")
+    parser.add_argument("--host", default=LOOPBACK, help="the address to listen on (default %(default)s)")
     parser.add_argument(
         "--credentials",
         type=_credentials,
@@ -62,7 +63,7 @@ def main() -> int:
     given = _arguments()
     ports = Ports(given.openai_port, given.google_port, given.yandex_port, given.control_port)
     try:
-        asyncio.run(serve(ports, given.credentials, given.latency))
+        asyncio.run(serve(ports, given.credentials, given.latency, given.host))
     except PortTakenError as error:
         print(f"the stand-ins cannot start: {error}", file=sys.stderr)
         return 1

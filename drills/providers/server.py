@@ -1,4 +1,4 @@
-"""All stand-ins and their control port in one process, each on its own port of 127.0.0.1."""
+"""All stand-ins and their control port in one process, each on its own port."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from drills.providers.recognise import Recogniser
 from drills.providers.service import Service
 from drills.providers.wire import Dialect
 
-HOST = "127.0.0.1"
+LOOPBACK = "127.0.0.1"
 GRACE_S = 1
 
 
@@ -54,12 +54,12 @@ class _Server(uvicorn.Server):
         yield
 
 
-def _listen(port: int, whose: str) -> socket.socket:
+def _listen(host: str, port: int, whose: str) -> socket.socket:
     # Named, since asyncio only turns off the delay of small packets (40 ms) where it is told that this is TCP.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((HOST, port))
+        listener.bind((host, port))
     except OSError as error:
         listener.close()
         raise PortTakenError(f"port {port} for {whose} cannot be used: {error.strerror}") from error
@@ -80,7 +80,7 @@ def _server(app: Any) -> _Server:
     return _Server(config)
 
 
-async def serve(ports: Ports, credentials: Credentials, latency_s: float) -> None:
+async def serve(ports: Ports, credentials: Credentials, latency_s: float, host: str = LOOPBACK) -> None:
     """Serve until SIGTERM or SIGINT, then stop at once, hanging requests included.
 
     `latency_s` is the usual time to an answer in seconds. Raises PortTakenError.
@@ -93,11 +93,11 @@ async def serve(ports: Ports, credentials: Credentials, latency_s: float) -> Non
     ]
     with contextlib.ExitStack() as stack:
         servers = []
-        listener = stack.enter_context(_listen(ports.control, "control"))
+        listener = stack.enter_context(_listen(host, ports.control, "control"))
         servers.append((_server(desk_port.app(desk)), listener))
         for dialect, port in dialects:
             service = Service(dialect, desk, recogniser, latency_s=latency_s, stopping=stopping)
-            listener = stack.enter_context(_listen(port, dialect.name))
+            listener = stack.enter_context(_listen(host, port, dialect.name))
             servers.append((_server(service.app()), listener))
 
         def stop() -> None:

@@ -13,7 +13,9 @@ from drills.stacks.errors import StackError
 
 FORMAT = 2
 PROCESSES = "processes"
-KINDS = (PROCESSES,)
+CONTAINERS = "containers"
+AUTO = "auto"
+KINDS = (PROCESSES, CONTAINERS)
 LOOPBACK = "127.0.0.1"
 # In the environment of every process of a stack: the folder that it belongs to.
 MARK = "VOICE_V2_DRILL_STACK"
@@ -182,6 +184,10 @@ class StackFile(msgspec.Struct, frozen=True, kw_only=True):
     format: int = FORMAT
 
 
+class _Written(msgspec.Struct, frozen=True):
+    format: int
+
+
 _Ports = TypeVar("_Ports", bound=Ports)
 _File = TypeVar("_File", bound=StackFile)
 
@@ -249,11 +255,12 @@ def read_stack_file(layout: Layout, kind: type[_File]) -> _File:
     except OSError as error:
         raise StackError(f"cannot read {layout.stack_file}: {error.strerror}") from error
     try:
-        remembered = msgspec.json.decode(content, type=kind)
+        written = msgspec.json.decode(content, type=_Written)
+        if written.format == FORMAT:
+            return msgspec.json.decode(content, type=kind)
     except msgspec.DecodeError as error:
         raise StackError(f"{layout.stack_file} is not what a stack writes: {error}") from error
-    if remembered.format != FORMAT:
-        raise StackError(
-            f"{layout.stack_file} is of format {remembered.format}, this is format {FORMAT}; make it anew"
-        )
-    return remembered
+    raise StackError(
+        f"{layout.stack_file} is of format {written.format}, this is format {FORMAT}; remove the folder once "
+        "nothing of it runs (python -m drills sweep)"
+    )

@@ -20,11 +20,12 @@ def write(
     control: dict[str, object],
     reader: Literal["python-dotenv", "systemd"],
     tools: Path,
+    wheelhouse: Path | None = None,
 ) -> None:
     """Write a target file and the secrets that it names, `secrets.env` (mode 0600).
 
     `host` is the URL of where its commands run, `control` what its `service` says, `reader` who reads `.env`, and
-    `tools` the folder of PostgreSQL's programs there.
+    `tools` the folder of PostgreSQL's programs there; `wheelhouse` that of wheels, where packages come from there.
     """
     provider_ports = {"openai": ports.openai, "google": ports.google, "yandex": ports.yandex}
     described = {
@@ -48,7 +49,11 @@ def write(
             "reader": reader,
             "required": list(service.REQUIRED),
         },
-        "code": {"checkout": str(layout.service), "backups": f"{layout.backups}/voice_v2_%Y%m%d"},
+        "code": {
+            "checkout": str(layout.service),
+            "backups": f"{layout.backups}/voice_v2_%Y%m%d",
+            **({"wheelhouse": str(wheelhouse)} if wheelhouse else {}),
+        },
         "virtualenv": {"path": str(layout.venv), "backup": str(layout.backups / "venv")},
         "objects": {
             "endpoint": f"{LOOPBACK}:{ports.s3}",

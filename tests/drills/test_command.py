@@ -8,6 +8,7 @@ import pytest
 
 from drills.stacks.layout import Layout
 from drills.stacks.processes.take_down import leftovers
+from drills.stacks.stack import PARTS
 
 pytestmark = pytest.mark.drill
 
@@ -67,7 +68,7 @@ def test_up_status_inject_heal_down(tmp_path):
         assert "404" in drills("inject", "metrics-gone", "--dir", folder).stdout
         status = drills("status", "--dir", folder).stdout
         assert "faults: metrics-gone" in status
-        assert status.count("RUNNING") == 5
+        assert status.count("RUNNING") == len(PARTS)
         assert drills("heal", "--dir", folder).stdout == "healed metrics-gone\n"
         assert drills("heal", "--dir", folder).stdout == "nothing to heal\n"
     finally:

@@ -1,14 +1,10 @@
 """Making a stack: everything that can begin at once does, each part waits for what it needs and for no more."""
 
-import contextlib
-import fcntl
-import os
-import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +14,7 @@ import msgspec
 from drills.front.behaviour import Knowledge
 from drills.providers.catalogue import PROVIDERS
 from drills.stacks import database, history, releases, target_file
+from drills.stacks.bringing_up import Lease, Say, all_of, check_folder, clear, complaint
 from drills.stacks.commands import Commands, base_environment
 from drills.stacks.errors import PortTakenError, StackError
 from drills.stacks.layout import LOOPBACK, MARK, Layout, choose_ports, new_secrets, write_private
@@ -29,36 +26,11 @@ from drills.stacks.processes.take_down import take_down
 from drills.stacks.processes.virtualenv import make_virtualenv
 from drills.stacks.service import write_environment
 from drills.stacks.storage import make_buckets
-from target.errors import TargetError
 from target.wait import Seen, eventually
 
 _REPOSITORY = Path(__file__).resolve().parents[3]
 _START_S = 30.0
 _TRIES = 3
-Say = Callable[[str], None]
-
-
-class Lease:
-    """A lock on the folder of a stack. While it is unsettled, the stack dies with whoever holds it."""
-
-    def __init__(self, layout: Layout) -> None:
-        self._layout = layout
-        self._descriptor = os.open(layout.root, os.O_RDONLY)
-        try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(self._descriptor)
-            raise StackError(
-                f"{layout.root} is being worked on by another `up`; wait for it to end"
-            ) from None
-
-    def settle(self) -> None:
-        """From now on the stack outlives this process."""
-        self._layout.settled.touch()
-
-    def release(self) -> None:
-        """Let go of the folder."""
-        os.close(self._descriptor)
 
 
 class _Builder:
@@ -89,10 +61,10 @@ class _Builder:
                     threads.submit(work)
                     for work in (self._storage, self._providers, self._network, self._front)
                 ]
-                self._all([threads.submit(self._code), threads.submit(self._packages)])
+                all_of([threads.submit(self._code), threads.submit(self._packages)])
                 # The service meets a schema that is still on its way as it would in a deployment: it waits.
                 self.stack.supervisor.start(service.NAME)
-                self._all([server, threads.submit(self._schema, server), *rest])
+                all_of([server, threads.submit(self._schema, server), *rest])
                 self.stack.wait_service()
                 self._done(f"{service.NAME}  {releases.GOOD} is healthy")
             except BaseException:
@@ -117,13 +89,6 @@ class _Builder:
             reader="python-dotenv",
             tools=postgres.binaries(),
         )
-
-    @staticmethod
-    def _all(futures: list["Future[None]"]) -> None:
-        """Wait for all; the first that fails ends the wait with its error."""
-        done, _ = wait(futures, return_when=FIRST_EXCEPTION)
-        for future in done:
-            future.result()
 
     def _done(self, what: str) -> None:
         self._say(f"  {time.monotonic() - self._began:5.1f} s  {what}")
@@ -238,14 +203,14 @@ class _Builder:
         self._done("packages  installed")
 
     def _providers(self) -> None:
-        self._until("providers", lambda: _complaint(self.stack.providers.state))
+        self._until("providers", lambda: complaint(self.stack.providers.state))
         self._done("providers answer")
 
     def _network(self) -> None:
-        self._until("network", lambda: _complaint(self.stack.network.state))
+        self._until("network", lambda: complaint(self.stack.network.state))
 
     def _front(self) -> None:
-        self._until("front", lambda: _complaint(self.stack.front.state))
+        self._until("front", lambda: complaint(self.stack.front.state))
 
     def _schema(self, server: "Future[None]") -> None:
         server.result()
@@ -253,14 +218,6 @@ class _Builder:
         with self.stack.database() as connection:
             history.insert(connection, history.compose(datetime.now(UTC)))
         self._done("schema    at its newest revision, past rows are in")
-
-
-def _complaint(ask: Callable[[], object]) -> str | None:
-    try:
-        ask()
-    except TargetError as error:
-        return str(error)
-    return None
 
 
 @contextmanager
@@ -273,7 +230,11 @@ def brought_up(
     settles it. Raises StackError: what is in the way, or which part failed and what it said last.
     """
     layout = Layout(root.resolve())
-    _check_folder(layout)
+    check_folder(layout)
+    if "%" in str(layout.root):
+        raise StackError(
+            f"{layout.root}: supervisord and Alembic take no percent sign in a path; name another folder"
+        )
     layout.root.mkdir(parents=True, exist_ok=True)
     if _is_up(layout):
         with closing(ProcessesStack(layout, read_stack_file(layout))) as running:
@@ -298,24 +259,9 @@ def _is_up(layout: Layout) -> bool:
     return layout.target_file.exists() and keeper_pid(layout) is not None
 
 
-def _check_folder(layout: Layout) -> None:
-    if "%" in str(layout.root):
-        raise StackError(
-            f"{layout.root}: supervisord and Alembic take no percent sign in a path; name another folder"
-        )
-    if not layout.root.exists():
-        return
-    if not layout.root.is_dir():
-        raise StackError(f"{layout.root} is not a folder; name another with --dir")
-    if any(layout.root.iterdir()) and not layout.stack_file.exists():
-        raise StackError(
-            f"{layout.root} is not empty and not a stack's; name an empty or a new folder with --dir"
-        )
-
-
 def _build(layout: Layout, latency_s: float | None, say: Say) -> ProcessesStack:
     for attempt in range(1, _TRIES + 1):
-        _clear(layout)
+        clear(layout)
         builder = _Builder(layout, latency_s, say)
         try:
             builder.build()
@@ -326,13 +272,3 @@ def _build(layout: Layout, latency_s: float | None, say: Say) -> ProcessesStack:
         else:
             return builder.stack
     raise AssertionError("the last attempt returns or raises")
-
-
-def _clear(layout: Layout) -> None:
-    """Remove what an earlier stack left in the folder."""
-    for path in layout.own():
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
-            with contextlib.suppress(FileNotFoundError):
-                path.unlink()

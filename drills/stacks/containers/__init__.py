@@ -1,0 +1,1 @@
+"""The containers stack: a voice host under systemd, MinIO, PostgreSQL, the stand-ins and the front, on one network."""

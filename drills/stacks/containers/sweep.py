@@ -1,0 +1,32 @@
+"""Removing what killed bring-ups left on the engine, and nothing of a stack that is alive or was meant to stay."""
+
+from collections.abc import Sequence
+
+from drills.stacks.containers import inventory
+from drills.stacks.containers.inventory import Thing
+from drills.stacks.containers.layout import read_stack_file
+from drills.stacks.errors import StackError
+from drills.stacks.layout import Layout
+
+
+def sweep() -> Sequence[Thing]:
+    """Remove what belongs to a run whose owner is gone and that was not left running on purpose; what was removed."""
+    if not inventory.answers():
+        return []  # what was there went with it
+    with inventory.engine() as client:
+        stale = [
+            thing
+            for thing in inventory.things(client)
+            if not inventory.alive(thing.owner) and not _stays(thing)
+        ]
+        inventory.remove(client, stale)
+    return stale
+
+
+def _stays(thing: Thing) -> bool:
+    """Whether it is of the stack that its folder remembers, and was settled there."""
+    layout = Layout(thing.folder)
+    try:
+        return layout.settled.exists() and read_stack_file(layout).run == thing.run
+    except StackError:
+        return False
