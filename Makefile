@@ -70,4 +70,4 @@ lock: venv ## lock the requirements again, with hashes
 
 clean: ## take down the demo and remove what was made here (runs/ stays)
 	@for stack in .demo play .drills/*; do test ! -d $$stack || $(BIN)/python -m drills down --dir $$stack; done
-	rm -rf $(VENV) .demo .drills .matrix play .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .demo .drills .matrix .quiet play .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -107,24 +107,6 @@ def read(path: Path) -> Matrix | None:
     return matrix
 
 
-def append(row: Row, path: Path) -> None:
-    """Add a row to a file of rows as it comes. Raises OSError."""
-    with path.open("ab") as file:
-        file.write(msgspec.json.encode(row) + b"\n")
-
-
-def rows(path: Path) -> list[Row]:
-    """The rows in such a file, of each fault the last; a line that was cut short is left out. Raises OSError."""
-    if not path.exists():
-        return []
-    found: dict[str, Row] = {}
-    for line in path.read_bytes().splitlines(keepends=True):
-        if line.endswith(b"\n"):
-            row = msgspec.json.decode(line, type=Row)
-            found[row.fault] = row
-    return list(found.values())
-
-
 def schema() -> str:
     """The JSON Schema of `matrix.json`, as kept in the repository."""
     return json.dumps(msgspec.json.schema(Matrix), indent=2, ensure_ascii=False) + "\n"

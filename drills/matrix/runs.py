@@ -1,36 +1,31 @@
 """Taking a matrix: stacks side by side, each in a process of its own, that are given one fault after the other."""
 
 import contextlib
-import fcntl
 import os
 import selectors
-import shutil
 import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
 
 from drills.faults.fault import Fault
 from drills.matrix.revision import commit
-from drills.matrix.row import HEALTHY, Matrix, Row, append, of, rows
+from drills.matrix.row import HEALTHY, Matrix, Row, of
 from drills.matrix.stage import REPOSITORY
 from drills.matrix.table import line_of
 from drills.matrix.worker import now
+from drills.matrix.workplace import alone, clear, keep_logs, note, noted
 from drills.stacks.commands import tethered
-from drills.stacks.errors import StackError
 from drills.stacks.kinds import Say
-from target.wait import Seen, eventually
 
 _STACKS_AGAIN = 3
 _SILENT_S = 600.0
 _LOOK_S = 5.0
 _END_S = 120.0
-_FREE_S = 60.0
 
 
 class _Worker:
@@ -113,11 +108,10 @@ class Taking:
 
     def take(self, *, resume: bool) -> Matrix:
         """All of the rows; those that could not be taken are missing. Raises StackError: the folder is in use."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        with _mine(self._folder, self._say) as self._lock:
+        with alone(self._folder, self._say) as self._lock:
             if not resume:
-                _clear(self._folder)
-            for row in rows(self._rows_file):
+                clear(self._folder)
+            for row in noted(self._rows_file, Row):
                 if row.fault in self._faults and not row.trouble:
                     self._rows[row.fault] = of(self._faults[row.fault], row)
             self._queue = deque(name for name in self._faults if name not in self._rows)
@@ -167,7 +161,7 @@ class Taking:
             worker.end()
         for stack in self._folder.glob("stack-*"):
             if (stack / "stack.json").exists():
-                _keep_logs(stack)
+                keep_logs(stack)
 
     def _listen(self, worker: _Worker) -> None:
         row = worker.hear()
@@ -192,7 +186,7 @@ class Taking:
 
     def _note(self, row: Row) -> None:
         self._rows[row.fault] = row
-        append(row, self._rows_file)
+        note(row, self._rows_file)
         self._say(f"[{len(self._rows)}/{len(self._faults)}] {line_of(row)}")
 
     def _over(self, worker: _Worker) -> None:
@@ -208,41 +202,3 @@ class Taking:
         if self._again and worker.ready:
             self._again -= 1
             self._start(worker.number)
-
-
-@contextmanager
-def _mine(folder: Path, say: Say) -> Iterator[int]:
-    """The folder for this run alone. The workers hold it too: one that outlives a killed run still tidies up."""
-    with (folder / "lock").open("w") as lock:
-
-        def look() -> Seen:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return Seen(False, "it is in use")
-            return Seen(True, "free")
-
-        def tell(attempt: int, seen: Seen) -> None:
-            if attempt == 1 and not seen.met:
-                say(f"{folder} is in use by another run; this one waits up to {_FREE_S:.0f} s for its end")
-
-        if not eventually(look, deadline_s=_FREE_S, on_attempt=tell).met:
-            raise StackError(f"{folder} is in use by another run; name another folder with --dir")
-        yield lock.fileno()
-
-
-def _clear(folder: Path) -> None:
-    """Remove what an earlier run has left, but for the stacks, which whoever brings them up clears away."""
-    shutil.rmtree(folder / "runs", ignore_errors=True)
-    for path in folder.iterdir():
-        if path.is_file() and path.name != "lock":
-            path.unlink()
-
-
-def _keep_logs(stack: Path) -> None:
-    """Keep the logs of the parts of a stack that is down, and nothing else of it."""
-    logs = stack.with_name(f"{stack.name}-log")
-    shutil.rmtree(logs, ignore_errors=True)
-    if (stack / "log").is_dir():
-        (stack / "log").rename(logs)
-    shutil.rmtree(stack)

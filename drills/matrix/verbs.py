@@ -1,15 +1,16 @@
 """The commands `matrix` and `quiet`."""
 
 import argparse
+import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from drills.faults.fault import Fault, FaultError
 from drills.stacks.layout import KINDS, PROCESSES
 
 HERE = Path(__file__).parent
-_INCONCLUSIVE = 6
 
 
 def add(verb: Callable[..., argparse.ArgumentParser]) -> None:
@@ -32,7 +33,21 @@ def add(verb: Callable[..., argparse.ArgumentParser]) -> None:
     matrix.add_argument(
         "--keep", action="store_true", help="put the rows into the matrix that the repository keeps"
     )
+    matrix.add_argument(
+        "--mutate",
+        action="store_true",
+        help="break each check's decision instead, on one stack, and show that the matrix would go red",
+    )
     matrix.set_defaults(run=_matrix)
+    quiet = verb("quiet", "healthy runs of the checks, none of which may alarm", folder=False)
+    quiet.add_argument("--runs", type=_count, default=300, metavar="N", help="how many in all (default 300)")
+    quiet.add_argument("--stack", choices=KINDS, default=PROCESSES)
+    quiet.add_argument(
+        "--dir", type=Path, default=Path(".quiet"), help="the folder to work in (default .quiet)"
+    )
+    quiet.add_argument("--resume", action="store_true", help="go on with the runs that are in the folder")
+    quiet.add_argument("--keep", action="store_true", help="put the result into the repository")
+    quiet.set_defaults(run=_quiet)
 
 
 def _count(text: str) -> int:
@@ -63,16 +78,13 @@ def _matrix(given: argparse.Namespace) -> int:
     from drills.matrix.report import report as judged
     from drills.matrix.runs import Taking
 
+    if given.mutate:
+        return _mutate(given)
     faults = _chosen(given)
     whole = not given.names and given.family is None
     folder = given.dir.resolve()
-    try:
+    with _told_how_to_resume(folder / "rows.jsonl"):
         matrix = Taking(faults, given.stack, folder, given.jobs, say).take(resume=given.resume)
-    except BaseException:
-        if (folder / "rows.jsonl").exists():
-            again = " ".join(word for word in sys.argv[1:] if word != "--resume")
-            print(f"what was taken is kept; go on: python -m drills {again} --resume", file=sys.stderr)
-        raise
     report = judged(matrix, whole=whole, wanted=[fault.name for fault in faults])
     row.write(matrix, folder / "matrix.json")
     (folder / "matrix.html").write_text(page.html(matrix, report), "utf-8")
@@ -84,6 +96,55 @@ def _matrix(given: argparse.Namespace) -> int:
         row.write(row.merged(row.read(kept), matrix, known), kept)
         say(f"kept in {kept}")
     return report.exit_code
+
+
+def _mutate(given: argparse.Namespace) -> int:
+    from checks.criterion import criteria
+    from drills.matrix import mutants, mutating
+    from drills.matrix.elsewhere import elsewhere
+
+    folder = given.dir.resolve()
+    names = {fault.name for fault in _chosen(given)}
+    kept = HERE / f"{given.stack}.json"
+    rows = [row for row in mutating.rows_of(folder, kept) if row.fault in names]
+    known = list(criteria({}, where="the matrix"))
+    with _told_how_to_resume(folder / "mutants.jsonl"):
+        found = mutating.mutate(rows, known, given.stack, folder, say, resume=given.resume)
+    mutants.write(found, folder / "mutants.json")
+    whole = not given.names and given.family is None
+    wanted = known if whole else dict.fromkeys(mutant.criterion for mutant in found.mutants)
+    holes = mutants.holes(found.mutants, wanted, elsewhere(given.stack))
+    say(mutants.text(found, holes))
+    say(str(folder / "mutants.json"))
+    if given.keep:
+        mutants.write(found, HERE / f"mutants-{given.stack}.json")
+    return mutants.exit_code(found.mutants, holes)
+
+
+def _quiet(given: argparse.Namespace) -> int:
+    from drills.matrix import quiet
+
+    folder = given.dir.resolve()
+    with _told_how_to_resume(folder / "quiet.jsonl"):
+        result = quiet.take(given.runs, given.stack, folder, say, resume=given.resume)
+    quiet.write(result, folder / "quiet.json")
+    say(quiet.text(result))
+    say(str(folder / "quiet.json"))
+    if given.keep:
+        quiet.write(result, HERE / f"quiet-{given.stack}.json")
+    return quiet.exit_code(result)
+
+
+@contextmanager
+def _told_how_to_resume(taken: Path) -> Iterator[None]:
+    """When it is cut short, what to type to go on, if anything of it is there."""
+    try:
+        yield
+    except BaseException:
+        if taken.exists():
+            again = shlex.join(word for word in sys.argv[1:] if word != "--resume")
+            print(f"what was taken is kept; go on: python -m drills {again} --resume", file=sys.stderr)
+        raise
 
 
 def say(line: str) -> None:

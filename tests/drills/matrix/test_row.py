@@ -40,22 +40,6 @@ def test_what_is_no_matrix_is_said(tmp_path):
         kept.read(path)
 
 
-def test_rows_come_one_after_the_other_and_the_last_of_a_fault_counts(tmp_path):
-    path = tmp_path / "rows.jsonl"
-    assert kept.rows(path) == []
-    for each in (row("one"), row("two"), row("one", "error_rate")):
-        kept.append(each, path)
-    assert kept.rows(path) == [row("one", "error_rate"), row("two")]
-
-
-def test_a_row_that_was_cut_short_by_a_kill_is_taken_again(tmp_path):
-    path = tmp_path / "rows.jsonl"
-    kept.append(row("one"), path)
-    kept.append(row("two"), path)
-    path.write_bytes(path.read_bytes()[:-9])
-    assert kept.rows(path) == [row("one")]
-
-
 def test_new_rows_take_the_place_of_old_ones_and_lost_faults_go():
     before = matrix(healthy(), row("one"), row("gone"), row("two"))
     new = matrix(row("three"), row("one", "error_rate"), commit="def")

@@ -9,6 +9,7 @@ import psutil
 import pytest
 
 from drills.matrix import row
+from drills.matrix.workplace import noted
 from drills.stacks.layout import MARK
 from target.wait import Seen, eventually
 
@@ -63,7 +64,7 @@ def test_killed_resumed_interrupted_and_nothing_is_left(tmp_path):
         killed.kill()
         killed.communicate(timeout=30)
     assert ends(tmp_path)
-    (first,) = row.rows(tmp_path / "rows.jsonl")
+    (first,) = noted(tmp_path / "rows.jsonl", row.Row)
 
     resumed = start(tmp_path, *FAULTS, "--resume")
     said, _ = resumed.communicate(timeout=300)
