@@ -4,6 +4,7 @@ import re
 
 from drills.inventory import Change, Inventory, OnHost, file_changes, store_changes
 from drills.stacks import service
+from drills.stacks.storage import BACKUP_BUCKET
 from drills.traffic.traffic import MARK as TRAFFIC
 
 _SUITE = "rollback-suite"  # the default of the target's `api.mark`
@@ -37,8 +38,11 @@ _FILES: dict[str, tuple[str, ...]] = {
 }
 
 
-# What an action keeps in the database so that it can be undone.
-_SCHEMA: dict[str, str] = {"database": r"(index )?voice_rollback\..*"}
+# What an action keeps in the stores on purpose, so that it can be undone: new things of these names.
+_KEPT = {
+    "database": r"schema (index )?voice_rollback\..*",
+    "objects": rf"object {BACKUP_BUCKET}/\.failed/.*",
+}
 
 
 def collateral(action: str, broken: OnHost, before: Inventory, after: Inventory) -> list[Change]:
@@ -55,15 +59,7 @@ def collateral(action: str, broken: OnHost, before: Inventory, after: Inventory)
         if name != service.NAME and part.pid != broken.parts[name].pid
     ]
     others = [change for change in files if not may.fullmatch(change.name)]
-    kept = _SCHEMA.get(action)
-    stores = [
-        change
-        for change in store_changes(before, after, CLIENTS)
-        if kept is None
-        or change.kind != "schema"
-        or change.how != "new"
-        or not re.fullmatch(kept, change.name)
-    ]
+    stores = _without_kept(store_changes(before, after, CLIENTS), _KEPT.get(action, ""))
     return others + restarted + stores
 
 
@@ -78,10 +74,13 @@ def left_over(before: Inventory, healed: Inventory) -> list[Change]:
         for change in file_changes(before.on_host.files, healed.on_host.files)
         if change.how != "time" and not spared.fullmatch(change.name)
     ]
-    kept = "|".join(_SCHEMA.values())
-    stores = [
+    return files + _without_kept(store_changes(before, healed, CLIENTS), "|".join(_KEPT.values()))
+
+
+def _without_kept(changes: list[Change], kept: str) -> list[Change]:
+    pattern = re.compile(kept)
+    return [
         change
-        for change in store_changes(before, healed, CLIENTS)
-        if change.kind != "schema" or not re.fullmatch(kept, change.name)
+        for change in changes
+        if change.how != "new" or not pattern.fullmatch(f"{change.kind} {change.name}")
     ]
-    return files + stores

@@ -19,6 +19,7 @@ _TAKE_S = 120.0
 _FAILED = 1
 _CANNOT = 4
 _INTERRUPTED = 130
+_FEWEST_ROLLBACKS = 4
 
 
 class Interrupted(BaseException):
@@ -98,6 +99,16 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--dir", type=Path, help="a stack that runs already; else one of its own")
     run.add_argument("--json", action="store_true", help="the result as JSON on standard output")
     run.set_defaults(run=_run)
+    soak = verb(
+        "soak",
+        "roll back to and fro under load: nothing leaks, the last is as quick as the first",
+        folder=False,
+    )
+    soak.add_argument("--count", type=_a_few, default=20, help="how many rollbacks (default %(default)s)")
+    soak.add_argument("--stack", choices=("processes", "containers", "auto"), default="auto")
+    soak.add_argument("--dir", type=Path, help="a stack that runs already; else one of its own")
+    soak.add_argument("--json", action="store_true", help="the result as JSON on standard output")
+    soak.set_defaults(run=_soak)
     demo = verb("demo", "bring up, break, judge, roll back, judge again, take down", folder=False)
     demo.add_argument("--dir", type=Path, default=Path(".demo"), help="the folder to use (default .demo)")
     demo.set_defaults(run=_demo)
@@ -255,6 +266,19 @@ def _run(given: argparse.Namespace) -> int:
         json=given.json,
     )
     return run(choice, (KeyboardInterrupt, Interrupted))
+
+
+def _soak(given: argparse.Namespace) -> int:
+    from drills.soak import soak
+
+    return soak(given.stack, given.dir, given.count, as_json=given.json)
+
+
+def _a_few(text: str) -> int:
+    count = int(text)
+    if count < _FEWEST_ROLLBACKS or count % 2:
+        raise argparse.ArgumentTypeError(f"an even number from {_FEWEST_ROLLBACKS} up, to and fro")
+    return count
 
 
 def _demo(given: argparse.Namespace) -> int:

@@ -18,6 +18,7 @@ from drills.inventory import Inventory, OnHost
 from drills.operator import Operator, Typed
 from drills.outcome import Drilled, Finding, Rto
 from drills.runfolder import RunFolder
+from drills.settle import settle
 from drills.stacks.errors import StackError
 from drills.stacks.stack import Stack
 from drills.traffic.traffic import Traffic
@@ -33,6 +34,7 @@ _PER_SECOND = 3.0
 _WARM = 6  # acknowledged calls before the fault
 _WARM_S = 20.0
 _SHOWN = 3
+_ENDED = (0, 1, 5)  # exit codes of a rollback after which nothing is left to be gone on with
 _UNDECIDED = (2, 4)  # exit codes of a rollback that say nothing of whether it cures
 
 Say = Callable[[str], None]
@@ -53,6 +55,7 @@ class Drill:
         self._say = say
         self._operator = Operator(stack.layout.target_file)
         self._traffic = Traffic(stack.url, stack.secrets.api_token, folder.path, _PER_SECOND)
+        self._rolling = False  # a rollback was begun, and is not known to have come to its end
         self._drilled = Drilled(
             fault=fault.name,
             family=fault.family,
@@ -178,9 +181,11 @@ class Drill:
         words = detection.rollback_words(cure, found)
         fault_left = near.result()
         journals = set(self._journals())
+        self._rolling = True
         began = time.time()
         typed = self._types("rollback", *words, limit_s=_ROLLBACK_S)
         ended = time.time()
+        self._rolling = typed.exit not in _ENDED
         self._folder.write("rollback.txt", f"$ {typed.command}\n{typed.out}{typed.errors}")
         written = sorted(set(self._journals()) - journals)
         changed = None
@@ -231,7 +236,9 @@ class Drill:
     def _cleaned(self, before: Inventory | None) -> None:
         """Heal what is broken still, and prove that all is as before."""
         try:
-            if any(item.name == self._fault.name for item in active.active(self._stack)):
+            if self._rolling:
+                settle(self._stack)
+            elif any(item.name == self._fault.name for item in active.active(self._stack)):
                 active.heal(self._stack, self._fault.name)
             if before is None:
                 self._drilled.cleaned = Finding(True, "nothing was changed")

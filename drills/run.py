@@ -14,6 +14,7 @@ from drills.operator import REPOSITORY
 from drills.outcome import Drilled, Finding, exit_code
 from drills.plan import chosen, not_rehearsed
 from drills.runfolder import RunFolder
+from drills.saying import to_errors, to_output
 from drills.settle import settle
 from drills.stacks.errors import StackError
 from drills.stacks.stack import Stack
@@ -38,7 +39,7 @@ def run(choice: Choice, interrupts: tuple[type[BaseException], ...]) -> int:
 
     Raises StackError: nothing could be drilled.
     """
-    say: Say = _to_errors if choice.json else _to_output
+    say: Say = to_errors if choice.json else to_output
     drilled: list[Drilled] = []
     with Venue(choice.stack, choice.folder, say) as venue:
         faults = chosen(choice.names, choice.family, every=choice.every, stack=venue.kind)
@@ -104,11 +105,3 @@ def _shown(drill: Drilled) -> Drilled:
 def _near(folder: str) -> str:
     path = Path(folder)
     return str(path.relative_to(REPOSITORY)) if path.is_relative_to(REPOSITORY) else folder
-
-
-def _to_output(line: str) -> None:
-    print(line, flush=True)
-
-
-def _to_errors(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)

@@ -6,7 +6,7 @@ import pytest
 from drills.collateral import collateral, left_over
 from drills.inventory import FileFacts, Inventory, OnHost, Part, Row
 from drills.stacks import service
-from drills.stacks.storage import BUCKET
+from drills.stacks.storage import BACKUP_BUCKET, BUCKET
 
 
 def fact(content="one", mode=0o100600, changed=1, owner=0):
@@ -119,6 +119,12 @@ def test_what_the_database_action_keeps_for_its_undo_is_none():
     now = after(schema={"voice_rollback.inserted_20261128t054402z": "id"})
     assert told("database", now) == []
     assert told("objects", now) == ["schema voice_rollback.inserted_20261128t054402z: new"]
+
+
+def test_what_the_objects_action_sets_aside_is_none():
+    now = after(objects={f"{BACKUP_BUCKET}/.failed/20261128T055653Z/tts/a.ogg": "1 y"})
+    assert told("objects", now) == []
+    assert len(told("database", now)) == 1
 
 
 def test_after_healing_only_times_and_what_was_set_aside_may_differ():
