@@ -93,7 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     run = verb("run", "drill: break, notice, roll back, judge, count what was lost or damaged", folder=False)
     run.add_argument("names", nargs="*", metavar="NAME", help="faults, or actions; else each action once")
-    run.add_argument("--stack", choices=("processes", "containers", "auto"), default="auto")
+    run.add_argument("--stack", choices=(*KINDS, AUTO), default=AUTO)
     run.add_argument("--family", metavar="FAMILY", help="every fault of that family")
     run.add_argument("--all", action="store_true", help="every fault; those without a cure are healed")
     run.add_argument("--dir", type=Path, help="a stack that runs already; else one of its own")
@@ -105,7 +105,7 @@ def _parser() -> argparse.ArgumentParser:
         folder=False,
     )
     soak.add_argument("--count", type=_a_few, default=20, help="how many rollbacks (default %(default)s)")
-    soak.add_argument("--stack", choices=("processes", "containers", "auto"), default="auto")
+    soak.add_argument("--stack", choices=(*KINDS, AUTO), default=AUTO)
     soak.add_argument("--dir", type=Path, help="a stack that runs already; else one of its own")
     soak.add_argument("--json", action="store_true", help="the result as JSON on standard output")
     soak.set_defaults(run=_soak)

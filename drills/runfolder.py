@@ -1,6 +1,5 @@
 """The folder of a drill: everything that is written there passes the redactor."""
 
-import os
 import re
 import time
 from collections.abc import Mapping
@@ -10,13 +9,14 @@ from typing import Any
 
 import msgspec
 
-from drills.stacks.stack import Stack
+from drills.stacks.errors import StackError
+from drills.stacks.stack import PARTS, Stack
 from target import load
 from target.redact import Redactor
 
 DRILLS = Path(__file__).resolve().parents[1] / "runs" / "drills"
 _NO_SECRET = {"yandex_folder"}
-_LOG_LIMIT = 4 << 20
+_LOG_LINES = 2000
 
 
 class RunFolder:
@@ -24,9 +24,8 @@ class RunFolder:
 
     def __init__(self, stack: Stack, name: str, root: Path = DRILLS) -> None:
         self.path = _made(root, name)
-        self._layout = stack.layout
+        self._stack = stack
         self._redactor = Redactor(_secrets(stack))
-        self._sizes = {path.name: path.stat().st_size for path in self._logs()}
         self._began = time.monotonic()
 
     def happened(self, what: str, says: str = "") -> None:
@@ -64,20 +63,15 @@ class RunFolder:
         (self.path / "journal.jsonl").write_bytes(b"".join(line + b"\n" for line in lines))
 
     def keep_logs(self) -> None:
-        """Copy what the parts of the stack logged since the drill began."""
+        """The last lines that each part of the stack logged; of one that cannot be asked, why."""
         folder = self.path / "log"
         folder.mkdir(exist_ok=True)
-        for path in self._logs():
-            with path.open("rb") as file:
-                size = os.fstat(file.fileno()).st_size
-                # A log that is shorter now was turned over.
-                since = self._sizes.get(path.name, 0)
-                file.seek(max(since if since <= size else 0, size - _LOG_LIMIT))
-                text = file.read(_LOG_LIMIT).decode("utf-8", "replace")
-            (folder / path.name).write_text(self._redactor.text(text), "utf-8")
-
-    def _logs(self) -> list[Path]:
-        return [path for path in sorted(self._layout.logs.glob("*.log")) if path.is_file()]
+        for name in PARTS:
+            try:
+                text = "\n".join(self._stack.log(name, _LOG_LINES))
+            except StackError as error:
+                text = str(error)
+            (folder / f"{name}.log").write_text(self._redactor.text(text) + "\n", "utf-8")
 
 
 def _made(root: Path, name: str) -> Path:

@@ -1,17 +1,21 @@
 """Where the drills of a run take place: a stack that runs already, or one of their own, which goes with them."""
 
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from drills.operator import REPOSITORY
+from drills.stacks import kinds
 from drills.stacks.commands import tethered
 from drills.stacks.errors import StackError
+from drills.stacks.layout import AUTO
+from drills.stacks.stack import Stack
 
-PROCESSES, CONTAINERS, AUTO = "processes", "containers", "auto"
 OWN = REPOSITORY / ".drills"
 _UP_S = 300.0
 _DOWN_S = 90.0
@@ -21,13 +25,19 @@ class Venue:
     """A stack for a `with` block. One of their own lies in `.drills/<kind>`, and is taken down at the end."""
 
     def __init__(self, kind: str, folder: Path | None, say: Callable[[str], None]) -> None:
-        if kind == CONTAINERS:
-            raise StackError("the stack containers cannot be brought up here; drill on --stack processes")
-        self.kind = PROCESSES
+        """`folder` is of a stack that runs; None for one of their own. Raises StackError: it is of another kind."""
         self._own = folder is None
-        self.folder = (folder or OWN / self.kind).resolve()
         self._say = say
         self._opened = False
+        if folder is None:
+            self.kind = kinds.chosen(kind)
+            self.folder = OWN / self.kind
+            return
+        self.folder = folder.resolve()
+        with closing(Stack.running_at(self.folder)) as stack:
+            self.kind = stack.kind
+        if kind not in (AUTO, self.kind):
+            raise StackError(f"the stack in {self.folder} is of {self.kind}, not of {kind}")
 
     def __enter__(self) -> Self:
         return self
@@ -43,9 +53,11 @@ class Venue:
         if not self._own:
             return
         self._opened = True
+        for swept in kinds.sweep():
+            self._say(f"swept {swept}")
         if (self.folder / "stack.json").exists():
             self._down()
-        self._drills("up", _UP_S)
+        self._drills("up", _UP_S, "--stack", self.kind)
 
     def renew(self) -> None:
         """Another stack in place of one that a drill could not put right. Raises StackError for one not their own."""
@@ -55,15 +67,16 @@ class Venue:
                 f"python -m drills down --dir {self.folder}"
             )
         self._down()
-        self._drills("up", _UP_S)
+        self._drills("up", _UP_S, "--stack", self.kind)
 
     def _down(self) -> None:
         self._drills("down", _DOWN_S)
 
-    def _drills(self, verb: str, limit_s: float) -> None:
+    def _drills(self, verb: str, limit_s: float, *more: str) -> None:
         """`python -m drills <verb>`. Raises StackError with what it said."""
-        self._say(f"$ python -m drills {verb} --dir {self.folder}")
-        command = [sys.executable, "-m", "drills", verb, "--dir", str(self.folder)]
+        words = [verb, *more, "--dir", str(self.folder)]
+        self._say(f"$ python -m drills {shlex.join(words)}")
+        command = [sys.executable, "-m", "drills", *words]
         try:
             done = subprocess.run(
                 tethered(command, "TERM"),
