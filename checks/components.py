@@ -1,7 +1,10 @@
 """What `/health` says of the components behind the service."""
 
+from collections.abc import Iterable
+
 from target.api import Health
 
+_ILL = {"unhealthy", "down", "failed", "failing", "error", "critical", "unavailable"}
 _WELL = {"healthy", "ok", "up", "pass", "passing", "operational", "available"}
 
 
@@ -21,3 +24,12 @@ def unwell(health: Health) -> list[str]:
     if health.system_status.lower() not in _WELL and not problems and not troubled:
         problems.append(f"the system says that it is {health.system_status}")
     return problems
+
+
+def ill(health: Health, names: Iterable[str]) -> dict[str, str]:
+    """What `/health` says of those of these providers that fail the service: the service's own view, not ours."""
+    return {
+        name: f'/health says "{told.status}"{f": {told.last_error}" if told.last_error else ""}'
+        for name in names
+        if (told := health.providers.get(name)) is not None and (told.status or "").lower() in _ILL
+    }

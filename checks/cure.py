@@ -140,7 +140,8 @@ async def _providers(scene: Scene, _: Standing, holding: set[str]) -> Cure | Non
     signs = holding & _PROVIDERS
     if not signs or (signs == {_SLOWER} and holding & _GRAVER):
         return None
-    failing = [each.name for each in await triggers.in_use(scene) if not each.ok]
+    used = await triggers.in_use(scene)
+    failing = [each.name for each in used if not each.ok] + list(await triggers.unreached(scene, used))
     return Cure(1, "the environment is as recorded", advice.providers(scene.survey.target, failing))
 
 

@@ -1,6 +1,7 @@
 """Asking each provider directly, as the service would, and judging what it says rather than that it answers."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 import msgspec
@@ -17,13 +18,15 @@ from target.sound import SoundError, as_opus
 TIMES = 3
 WORST_WORDS = 0.5
 _FAILS_BY = 2
+_NOT_MADE_OUT = {400, 415, 422}
 
 
 class Direct(msgspec.Struct, frozen=True, kw_only=True):
     """A provider asked directly. `unusable` says why it could not even be asked with this environment.
 
     `troubles` has a line for each question that was not answered right; `refused` is how often it refused the
-    credentials; `asked` counts the questions. One wrong answer can be chance: it fails by two of one operation.
+    credentials; `asked` counts the questions. One wrong answer can be chance, so that the operation is asked once more
+    as often: it fails by two of one operation.
     """
 
     name: str
@@ -45,7 +48,9 @@ async def _ask(provider: Provider, variables: dict[str, str], spending: Spending
     except TargetError as error:
         return Direct(name=provider.name, unusable=str(error))
     try:
-        spoken, heard = await asyncio.gather(_speak(client, spending), _transcribe(client, spending))
+        spoken, heard = await asyncio.gather(
+            _sure(partial(_speak, client, spending)), _sure(partial(_transcribe, client, spending))
+        )
     finally:
         await client.aclose()
     answers = [*spoken, *heard]
@@ -54,8 +59,18 @@ async def _ask(provider: Provider, variables: dict[str, str], spending: Spending
         asked=len(answers),
         refused=sum(asked.refused for asked, _ in answers),
         troubles=tuple(f"{asked.operation}: {trouble}" for asked, trouble in answers if trouble),
-        ok=all(sum(bool(trouble) for _, trouble in some) < _FAILS_BY for some in (spoken, heard)),
+        ok=all(_wrong(some) < _FAILS_BY for some in (spoken, heard)),
     )
+
+
+async def _sure(ask: Callable[[], Awaitable[list[tuple[Asked, str]]]]) -> list[tuple[Asked, str]]:
+    """Ask, and once more where some of the answers are wrong and too few to tell."""
+    first = await ask()
+    return first if not 0 < _wrong(first) < _FAILS_BY else [*first, *await ask()]
+
+
+def _wrong(answers: list[tuple[Asked, str]]) -> int:
+    return sum(bool(trouble) for _, trouble in answers)
 
 
 async def _speak(client: ProviderClient, spending: Spending) -> list[tuple[Asked, str]]:
@@ -83,6 +98,8 @@ async def _misspoken(client: ProviderClient, spending: Spending, phrase: Phrase,
     except SoundError:  # a rate that Opus has not: the words are judged through the service alone
         return ""
     back = await spending.ask(partial(client.transcribe, opus, phrase.language))
+    if back.status in _NOT_MADE_OUT and not back.refused:
+        return f"cannot make out itself what it says for {phrase.text[:60]!r}: {back.problem}"
     if back.problem or compare(phrase.text, back.text).rate <= WORST_WORDS:
         return ""
     return f"says {back.text[:60]!r} for {phrase.text[:60]!r}"

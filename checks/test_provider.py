@@ -6,6 +6,7 @@ from collections import Counter
 import pytest
 
 from checks import advice, chosen, sound
+from checks.components import ill
 from checks.observation import Decide
 from checks.plugin import not_applicable
 from checks.survey import Survey, Voice
@@ -32,6 +33,8 @@ async def test_every_provider_answers(survey: Survey, decide: Decide, target: Ta
     if voice.serves and target.api.headers.skip_providers and len(used.names) > 1:
         fine = {each.name for each in direct if each.ok}
         apart = await aside(await survey.fallback(), fine)
+    unreached = ill(health, [each.name for each in direct if each.ok and each.name not in apart])
+    apart |= {name: f"{name} answers directly, but not the service: {why}" for name, why in unreached.items()}
     decide.require(
         "all_providers_healthy",
         [*contradictions, *problems, *apart.values()],

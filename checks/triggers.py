@@ -7,7 +7,7 @@ from statistics import median
 import msgspec
 
 from checks import differences, reconcile, standing
-from checks.components import unwell
+from checks.components import ill, unwell
 from checks.exposure import exposed, known_secrets
 from checks.rates import RatePlan
 from checks.run import DeadService
@@ -112,10 +112,19 @@ async def _providers_lost(scene: Scene, limit: float) -> Sign:
     target = scene.survey.target
     if not target.providers or target.environment is None:
         return absent("the target names no providers, or no environment with their credentials")
-    lost = [each for each in await in_use(scene) if not each.ok and not each.refused and not each.unusable]
-    return found(
-        [f"{each.name}: {each.troubles[0]}" for each in lost], "every provider that accepts us answers"
-    )
+    used = await in_use(scene)
+    lost = [each for each in used if not each.ok and not each.refused and not each.unusable]
+    lines = [f"{each.name}: {each.troubles[0]}" for each in lost]
+    lines += [
+        f"{name} answers directly, but not the service: {why}"
+        for name, why in (await unreached(scene, used)).items()
+    ]
+    return found(lines, "every provider that accepts us answers")
+
+
+async def unreached(scene: Scene, used: list[Direct]) -> dict[str, str]:
+    """What `/health` says of the providers that answer directly and yet fail the service."""
+    return ill(await scene.survey.health_after(), [each.name for each in used if each.ok])
 
 
 async def _providers_refuse(scene: Scene, limit: float) -> Sign:

@@ -103,9 +103,13 @@ class Deployment:
             "components": {"database": {"status": "healthy"}, "storage": {"status": "healthy"}},
         }
         self.health_status = 200
+        self.healths_left = -1
         self.alive = True
         self.enabled = [provider.name for provider in TARGET.providers]
         self.provider_problem: dict[str, str] = {}
+        self.provider_asked: dict[tuple[str, str], int] = {}
+        self.provider_stumbles: dict[tuple[str, str], set[int]] = {}
+        self.provider_heard = "чужое"
         self.counts = {"tts": 0, "stt": 0}
         self.metrics_text: Callable[[], str] = self.exposition
         self.provider_says: Callable[[str], bytes] = speech
@@ -115,6 +119,7 @@ class Deployment:
         self.fails_every = 0
         self.checks_token = True
         self.refuses = True
+        self.forgets = False
         self.error_note = ""
         self.writes = True
         self.environment = dict(ENVIRONMENT)

@@ -7,6 +7,8 @@ import time
 from email.utils import formatdate
 from typing import Any
 
+import msgspec
+
 from target.api import Answer
 from target.database import TableFacts, UsageRow
 from target.description import (
@@ -45,6 +47,9 @@ class FakeVoice:
 
     async def health(self) -> Answer:
         await asyncio.sleep(0)
+        if self.d.healths_left == 0:
+            raise ApiError("the connection is refused")
+        self.d.healths_left -= 1
         return self.answer(self.d.health_status, self.d.health)
 
     async def metrics(self) -> Answer:
@@ -81,7 +86,8 @@ class FakeVoice:
         served = self.served("tts", audio, skip, token)
         if isinstance(served, Answer):
             return served
-        self.d.texts[hashlib.sha256(audio).hexdigest()] = text
+        if not self.d.forgets:
+            self.d.texts[hashlib.sha256(audio).hexdigest()] = text
         return self.answer(200, audio, served)
 
     async def transcribe(
@@ -205,11 +211,14 @@ class FakeProvider:
             raise TargetError(f"{provider.key} is not in the environment file")
 
     def asked(self, operation: str, **kept: Any) -> Asked:
-        problem = self.d.provider_problem.get(self.provider.name)
+        name = self.provider.name
+        turn = self.d.provider_asked[name, operation] = self.d.provider_asked.get((name, operation), 0) + 1
+        stumbles = turn in self.d.provider_stumbles.get((name, operation), ())
+        problem = self.d.provider_problem.get(name) or ("503 overloaded" if stumbles else None)
         return Asked(
-            provider=self.provider.name,
+            provider=name,
             operation=operation,
-            status=401 if problem else 200,
+            status=(401 if "401" in problem else 503) if problem else 200,
             seconds=0.01,
             refused=problem is not None and "401" in problem,
             problem=problem,
@@ -218,11 +227,16 @@ class FakeProvider:
 
     async def speak(self, text: str, language: str) -> Asked:
         audio = self.d.provider_says(text)
-        self.d.texts[hashlib.sha256(audio).hexdigest()] = text if self.d.provider_says is speech else "чужое"
+        self.d.texts[hashlib.sha256(audio).hexdigest()] = (
+            text if self.d.provider_says is speech else self.d.provider_heard
+        )
         return self.asked("tts", audio=audio)
 
     async def transcribe(self, audio: bytes, language: str) -> Asked:
-        return self.asked("stt", text=self.d.texts[hashlib.sha256(audio).hexdigest()])
+        text = self.d.texts[hashlib.sha256(audio).hexdigest()]
+        if text == "unintelligible":
+            return msgspec.structs.replace(self.asked("stt"), status=400, problem="400 not recognised")
+        return self.asked("stt", text=text)
 
     async def aclose(self) -> None:
         pass

@@ -307,6 +307,68 @@ async def test_what_is_within_bounds_is_no_alarm(deployment: Any, judge: Any, na
     assert red(await judge(deployment, "health")) == set()
 
 
+async def test_a_provider_that_answers_us_and_not_the_service_is_told(deployment: Any, judge: Any) -> None:
+    told = {"status": "unhealthy", "last_error": "no answer within 10 s"}
+    deployment.health["providers"]["google"] = told
+    found = await judge(deployment, "provider")
+    assert red(found) == {"all_providers_healthy"}
+    evidence = found["all_providers_healthy"].evidence
+    assert (
+        'google answers directly, but not the service: /health says "unhealthy": no answer within' in evidence
+    )
+    assert "--disable google" in found["all_providers_healthy"].next
+
+
+async def test_a_provider_that_is_only_degraded_is_no_alarm(deployment: Any, judge: Any) -> None:
+    deployment.health["providers"]["google"] = {"status": "degraded", "last_error": "HTTP 503"}
+    assert red(await judge(deployment, "provider")) == set()
+
+
+async def test_a_restart_is_told_although_it_does_not_answer_in_the_end(deployment: Any, judge: Any) -> None:
+    deployment.healths_left = 1
+    crash(deployment)
+    found = await judge(deployment, "deployment")
+    assert found["no_crash_loop"].outcome == "fail"
+
+
+async def test_silence_in_the_end_of_the_same_process_is_no_restart(deployment: Any, judge: Any) -> None:
+    deployment.healths_left = 1
+    assert (await judge(deployment, "deployment"))["no_crash_loop"].outcome == "inconclusive"
+
+
+async def test_a_provider_that_stumbles_once_is_asked_again_and_passes(deployment: Any, judge: Any) -> None:
+    deployment.provider_stumbles["google", "tts"] = {2}
+    found = await judge(deployment, "provider")
+    assert red(found) == set()
+    assert deployment.provider_asked["google", "tts"] == 6
+    assert deployment.provider_asked["openai", "tts"] == 3
+
+
+async def test_a_provider_that_flaps_is_told_from_one_that_stumbled(deployment: Any, judge: Any) -> None:
+    deployment.provider_stumbles["google", "tts"] = {2, 4, 6}
+    found = await judge(deployment, "provider")
+    assert red(found) == {"all_providers_healthy"}
+    assert "google answers 3 of 9 direct questions wrong: tts: 503" in found["all_providers_healthy"].evidence
+
+
+async def test_what_a_provider_cannot_make_out_itself_is_no_speech(deployment: Any, judge: Any) -> None:
+    deployment.provider_says, deployment.provider_heard = lambda text: OTHER, "unintelligible"
+    found = await judge(deployment, "provider")
+    assert red(found) == {"all_providers_healthy"}
+    assert (
+        "cannot make out itself what it says for 'Короткий тест'" in found["all_providers_healthy"].evidence
+    )
+
+
+async def test_what_was_spoken_and_is_refused_when_it_comes_back_has_no_right_word(
+    deployment: Any, judge: Any
+) -> None:
+    deployment.forgets = True
+    found = await judge(deployment, "functional")
+    assert red(found) == {"tts_word_error_rate"}
+    assert "came back as ''" in found["tts_word_error_rate"].evidence
+
+
 async def test_five_percent_errors_are_told_from_two(deployment: Any, judge: Any) -> None:
     deployment.fails_every = 16
     found = await judge(deployment, "functional")

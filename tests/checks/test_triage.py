@@ -67,6 +67,10 @@ def unreachable(d: Any) -> None:
     d.provider_problem["openai"] = "timed out after 10 s"
 
 
+def unreached(d: Any) -> None:
+    d.health["providers"]["google"] = {"status": "unhealthy", "last_error": "no answer within 10 s"}
+
+
 def slow(d: Any) -> None:
     d.seconds = 0.5
     d.record = msgspec.structs.replace(d.record, latency=LatencyRecord(tts=(0.2,) * 30, stt=(0.2,) * 30))
@@ -170,6 +174,7 @@ def another_answers(d: Any) -> None:
         (stale, 3, {"environment_conflict"}, 1, "docker compose restart"),
         (refused, 3, {"provider_authentication_failed"}, 1, "rollback providers --disable google"),
         (unreachable, 1, {"provider_connectivity_lost"}, 1, "rollback providers"),
+        (unreached, 1, {"provider_connectivity_lost"}, 1, "rollback providers --disable google"),
         (missing, 3, {"dependencies_missing"}, 3, "python -m rollback virtualenv"),
         (module_gone, 3, {"dependencies_missing", "api_failures"}, 3, "python -m rollback virtualenv"),
         (own_module_gone, 1, {"api_failures"}, 2, "python -m rollback files"),
