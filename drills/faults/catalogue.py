@@ -2,13 +2,25 @@
 
 import difflib
 
-from drills.faults import code, configuration, database, host, provider, service, several, storage, virtualenv
+from drills.faults import (
+    code,
+    configuration,
+    database,
+    host,
+    network,
+    provider,
+    service,
+    several,
+    storage,
+    virtualenv,
+)
 from drills.faults.fault import Entry, Fault, FaultError
 
 FAULTS: tuple[Fault, ...] = (
     *configuration.FAULTS,
     *code.FAULTS,
     *provider.FAULTS,
+    *network.FAULTS,
     *storage.FAULTS,
     *database.FAULTS,
     *service.FAULTS,

@@ -29,6 +29,8 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
     `must` are the criteria that have to fail while it is active, `may` those that can besides; any other that fails
     is a false alarm. `shows` narrows which of them a verdict has to name first. `scenario` is the runbook's (1 to 3),
     as triage has to name it; None where it stays below every trigger. `stacks` are those that it can be made on.
+    `budget` is how many requests a run of the checks needs to tell it, None where those that a target allows by itself
+    are enough; with fewer its criteria stay inconclusive, which is no pass.
 
     `heal` may be called after any of the others was cut short, and more than once.
     """
@@ -42,6 +44,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
     scenario: int | None = None
     cure: str | None = None
     stacks: tuple[str, ...] = STACKS
+    budget: int | None = None
 
     @property
     def first(self) -> tuple[str, ...]:

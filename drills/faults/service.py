@@ -1,13 +1,26 @@
 """Faults that the service shows to whoever asks it, whatever it is: made by the front before it."""
 
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 
+from drills.faults import network, provider
 from drills.faults.fault import Fault, FaultError, Place
+from drills.faults.several import Together
 from drills.front.behaviour import Behaviour
 from drills.stacks.stack import Stack
+from target.wait import Seen, eventually
 
 _REFUSED = (401, 403)
-_ERROR_EVERY = 20
+_MAIN = Path("app/main.py")
+_END = """
+import os as _os
+import threading as _threading
+
+_threading.Timer({seconds}, _os._exit, (1,)).start()
+"""
+_RESTARTS_S = 20.0
+_ASKED = 100
 _WRONG_VERSION = "2.4.0"
 
 
@@ -32,10 +45,50 @@ class FrontFault(Fault, frozen=True):
             raise FaultError(f"{self.name}: told to behave, the front misbehaves")
 
 
+class PaintedOver(Together, frozen=True):
+    """Something is broken, and `/health` claims that all is well."""
+
+
+class EndsItself(Fault, frozen=True, kw_only=True):
+    """The service was changed so that its process ends `after_s` seconds after its start, and restarts."""
+
+    after_s: float
+
+    def prepare(self, at: Place) -> None:
+        shutil.copy2(at.stack.layout.service / _MAIN, at.saved / _MAIN.name)
+
+    def inject(self, at: Place) -> None:
+        path = at.stack.layout.service / _MAIN
+        path.write_bytes(path.read_bytes() + _END.format(seconds=self.after_s).encode())
+        at.stack.restart_service()
+
+    def landed(self, at: Place) -> str:
+        if (at.stack.layout.service / _MAIN).read_bytes() == (at.saved / _MAIN.name).read_bytes():
+            raise FaultError(f"{self.name}: {_MAIN} is what it was")
+        at.stack.wait_service(status=None)
+        first = _started(at.stack)
+
+        def look() -> Seen:
+            now = _started(at.stack)
+            return Seen(now not in (None, first), f"started {now}")
+
+        waited = eventually(look, deadline_s=self.after_s + _RESTARTS_S)
+        if not waited.met:
+            raise FaultError(f"{self.name}: the process that started {first} goes on")
+        return f"the service started {first}, and again {waited.seconds:.0f} s later ({waited.seen})"
+
+    def heal(self, at: Place) -> None:
+        shutil.copy2(at.saved / _MAIN.name, at.stack.layout.service / _MAIN)
+        at.stack.restart_service()
+
+
+def _started(stack: Stack) -> object:
+    return (stack.health() or {}).get("started_at")
+
+
 def _errors(stack: Stack) -> str | None:
-    asked = 2 * _ERROR_EVERY
-    failed = sum(stack.ask("GET", "/health").status_code == 500 for _ in range(asked))
-    return f"{failed} of {asked} requests to /health are answered 500" if failed else None
+    failed = sum(stack.ask("GET", "/health").status_code == 500 for _ in range(_ASKED))
+    return f"{failed} of {_ASKED} requests to /health are answered 500" if failed else None
 
 
 def _open_door(stack: Stack) -> str | None:
@@ -68,19 +121,53 @@ def _metrics(stack: Stack) -> str | None:
     return None if status == 200 else f"/metrics is answered {status}"
 
 
+def _frozen(stack: Stack) -> str | None:
+    # What its process has used of the processor moves between any two looks.
+    shown, told = (
+        {stack.ask("GET", "/metrics", direct=direct).text for _ in range(3)} for direct in (False, True)
+    )
+    return (
+        "/metrics says the same three times, the service itself does not" if len(shown) < len(told) else None
+    )
+
+
+def _green(stack: Stack) -> str | None:
+    claimed = stack.ask("GET", "/health").json().get("system_status")
+    return f"/health says {claimed}, whatever is" if stack.front.state().health_green else None
+
+
 def _slow(stack: Stack) -> str | None:
     seconds = stack.ask("GET", "/health").elapsed.total_seconds()
     return f"/health takes {seconds:.1f} s" if seconds > 2 else None
 
 
+_GREEN = FrontFault(
+    name="health-painted-green",
+    says="/health claims that all is well, whatever is",
+    part="front",
+    behaviour=Behaviour(health_green=True),
+    seen=_green,
+)
+
+
+def _of(faults: tuple[Fault, ...], name: str) -> Fault:
+    return next(fault for fault in faults if fault.name == name)
+
+
 FAULTS: tuple[Fault, ...] = (
-    FrontFault(
-        name="errors-5-percent",
-        says="every twentieth request is answered 500",
-        part="front",
-        shows=("error_rate", "tts_success_rate", "stt_success_rate"),
-        behaviour=Behaviour(error_share=1 / _ERROR_EVERY),
-        seen=_errors,
+    *(
+        FrontFault(
+            name=f"errors-{percent}-percent",
+            says=f"{percent} % of the requests are answered 500",
+            part="front",
+            must=("error_rate", "tts_success_rate") if percent > 2 else ("error_rate",),
+            may=("stt_success_rate",),
+            behaviour=Behaviour(error_share=percent / 100),
+            seen=_errors,
+            # By simulation 94 of 100 services that fail so at random are refuted within the 10 000 probes of this.
+            budget=24_000 if percent < 2 else None,
+        )
+        for percent in (10, 6, 5, 1.5)
     ),
     FrontFault(
         name="token-not-checked",
@@ -123,11 +210,44 @@ FAULTS: tuple[Fault, ...] = (
         seen=_metrics,
     ),
     FrontFault(
+        name="counters-frozen",
+        says="/metrics goes on to say what it said before",
+        part="front",
+        must=("metrics_move",),
+        behaviour=Behaviour(metrics_frozen=True),
+        seen=_frozen,
+    ),
+    FrontFault(
         name="health-slow",
         says="/health takes two and a half seconds longer",
         part="front",
         shows=("endpoint_response_time", "service_ready"),
         behaviour=Behaviour(health_delay_s=2.5),
         seen=_slow,
+    ),
+    PaintedOver(
+        name="health-always-green",
+        says="openai is unavailable, and /health claims that all is well",
+        part="front and openai",
+        must=("all_providers_healthy", "primary_answers"),
+        scenario=1,
+        cure="providers",
+        faults=(_of(provider.FAULTS, "primary-dead-behind-fallback"), _GREEN),
+    ),
+    PaintedOver(
+        name="health-green-database-away",
+        says="nothing gets through to the database, and /health claims that all is well",
+        part="front and network",
+        must=("tts_success_rate", "stt_success_rate"),
+        scenario=1,
+        faults=(_of(network.FAULTS, "partition-from-database"), _GREEN),
+    ),
+    EndsItself(
+        name="restarts-during-checks",
+        says="the service was changed on the host, ends five seconds after its start, and starts again",
+        part="code",
+        must=("no_crash_loop", "code_matches_record"),
+        cure="git",
+        after_s=5.0,
     ),
 )

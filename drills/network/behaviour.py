@@ -11,8 +11,8 @@ class Way(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     """How one way misbehaves; as it is made here it passes everything on as it came.
 
     `latency_s`: seconds that everything takes longer, there and back again each. `partitioned`: nothing gets through,
-    nobody is told. `reset`: the connection is reset in the middle of the body of an HTTP answer. `expired`: new
-    connections are served as TLS, with a certificate that has expired.
+    nobody is told. `reset`: the connection is reset in the middle of the body of an HTTP answer. `expired`: who
+    speaks TLS is shown a certificate that has expired, anyone else is passed on.
     """
 
     latency_s: Annotated[float, msgspec.Meta(ge=0, le=60)] = 0.0

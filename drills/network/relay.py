@@ -14,6 +14,7 @@ from drills.network.behaviour import Behaviour, Way
 _CHUNK = 64 << 10
 _CONNECT_S = 5.0
 _WAITING = 64  # chunks on their way in one direction before the sender is held up
+_TLS = b"\x16"  # what a TLS connection begins with
 _HEAD_END = b"\r\n\r\n"
 
 
@@ -70,12 +71,15 @@ class Relay:
         ends = [writer]
         try:
             await self._passable[name].wait()
-            if self._ways[name].expired and self._expired is not None:
-                await writer.start_tls(self._expired, ssl_handshake_timeout=_CONNECT_S)
+            first = await reader.read(_CHUNK) if self._ways[name].expired else b""
+            if first.startswith(_TLS) and self._expired is not None:
+                await _shake_hands(self._expired, first, reader, writer)
+                return
             route = self._routes[name]
             async with asyncio.timeout(_CONNECT_S):
                 far_reader, far_writer = await asyncio.open_connection(route.host, route.target)
             ends.append(far_writer)
+            far_writer.write(first)
             answer = _Answer()
             async with asyncio.TaskGroup() as directions:
                 directions.create_task(self._pass(name, reader, far_writer, answer, back=False))
@@ -135,9 +139,11 @@ class _Answer:
     """Where in an HTTP answer a connection stands; a request begins the next one."""
 
     def __init__(self) -> None:
-        self.begin()
+        self._tail = b""
+        self._in_body = False
 
     def begin(self) -> None:
+        """The next answer begins."""
         self._tail = b""
         self._in_body = False
 
@@ -153,6 +159,30 @@ class _Answer:
             self._in_body = True
             start = end + len(_HEAD_END) - (len(seen) - len(chunk))
         return chunk[: start + (len(chunk) - start) // 2] if len(chunk) > start else chunk
+
+
+async def _shake_hands(
+    context: ssl.SSLContext, first: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> None:
+    """Show the certificate to a peer that has begun to speak TLS; there is nothing more for one that accepts it."""
+    coming, going = ssl.MemoryBIO(), ssl.MemoryBIO()
+    tls = context.wrap_bio(coming, going, server_side=True)
+    coming.write(first)
+    async with asyncio.timeout(_CONNECT_S):
+        while True:
+            try:
+                tls.do_handshake()
+            except ssl.SSLWantReadError:
+                writer.write(going.read())
+                await writer.drain()
+                more = await reader.read(_CHUNK)
+                if not more:
+                    return
+                coming.write(more)
+            else:
+                break
+        writer.write(going.read())
+        await writer.drain()
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:

@@ -8,17 +8,20 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import yaml
 
+from drills.detection import Triaged, rollback_words
 from drills.stacks.stack import Stack
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 class Judged(msgspec.Struct, frozen=True):
-    """A run of the checks: the failed criteria in the order in which they are told, and the screen."""
+    """A run of the checks: the criteria that failed, in the order they are told, those undecided, the screen."""
 
     code: int
     failed: list[str]
+    undecided: list[str]
     screen: str
 
 
@@ -31,11 +34,10 @@ class Operator:
         self.printed = ""
         self._judged = 0
 
-    def types(self, *words: str) -> subprocess.CompletedProcess[str]:
+    def types(self, *words: str, target: Path | None = None) -> subprocess.CompletedProcess[str]:
         """`python -m <words> --target …`."""
-        target = str(self.stack.layout.target_file)
         done = subprocess.run(
-            [sys.executable, "-m", *words, "--target", target],
+            [sys.executable, "-m", *words, "--target", str(target or self.stack.layout.target_file)],
             cwd=ROOT,
             capture_output=True,
             text=True,
@@ -53,20 +55,35 @@ class Operator:
         assert done.returncode == exits, said
         return said
 
-    def judges(self) -> Judged:
-        """`pytest -m post_rollback`."""
+    def judges(self, marker: str = "post_rollback", requests: int | None = None) -> Judged:
+        """`pytest -m <marker>`, with `requests` in the target's budget where a number is given."""
         self._judged += 1
         folder = self.folder / f"run-{self._judged}"
-        done = self.types("pytest", "-m", "post_rollback", "--run-dir", str(folder))
+        target = self._allowing(requests) if requests is not None else None
+        done = self.types("pytest", "-m", marker, "--run-dir", str(folder), target=target)
         criteria = json.loads((folder / "verdict.json").read_text("utf-8"))["criteria"]
-        failed = [criterion["name"] for criterion in criteria if criterion["outcome"] == "fail"]
-        return Judged(done.returncode, failed, done.stdout + done.stderr)
+        found: dict[str, list[str]] = {"fail": [], "inconclusive": []}
+        for criterion in criteria:
+            found.setdefault(criterion["outcome"], []).append(criterion["name"])
+        return Judged(done.returncode, found["fail"], found["inconclusive"], done.stdout + done.stderr)
+
+    def _allowing(self, requests: int) -> Path:
+        """A target file like the stack's, beside it, with another budget."""
+        file = self.stack.layout.target_file
+        described = yaml.safe_load(file.read_text("utf-8")) | {"budget": {"requests": requests}}
+        other = file.with_name("target-budget.yaml")
+        other.write_text(yaml.safe_dump(described), "utf-8")
+        return other
 
     def triages(self) -> dict[str, Any]:
         """`python -m checks triage --json`."""
         done = self.types("checks", "triage", "--json")
         found: dict[str, Any] = json.loads(done.stdout)
         return found
+
+    def is_told(self, cure: str) -> list[str]:
+        """What triage says to type after `python -m rollback` for this action."""
+        return rollback_words(cure, msgspec.convert(self.triages(), type=Triaged))
 
     def saw_no_secret(self) -> None:
         """Nothing that was printed so far has a secret of the stack in it."""

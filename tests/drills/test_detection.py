@@ -11,7 +11,11 @@ pytestmark = pytest.mark.drill
 
 @pytest.mark.parametrize(
     "fault",
-    [fault for fault in catalogue.FAULTS if fault not in REHEARSED.values()],
+    [
+        fault
+        for fault in catalogue.FAULTS
+        if fault not in REHEARSED.values() and "processes" in fault.stacks and fault.budget is None
+    ],
     ids=lambda fault: fault.name,
 )
 def test_a_fault_is_noticed_and_what_mends_it_is_believed(operator, fault):
@@ -22,8 +26,9 @@ def test_a_fault_is_noticed_and_what_mends_it_is_believed(operator, fault):
         broken = operator.judges()
         assert broken.code == 1, broken.screen
         assert broken.failed[0] in fault.first, broken.screen
+        assert set(fault.must) <= set(broken.failed), broken.screen
         if fault.cure is not None:
-            operator.rolls_back(fault.cure)
+            operator.rolls_back(*operator.is_told(fault.cure))
             cured = operator.judges()
             assert cured.code == 0, cured.screen
     finally:
@@ -32,6 +37,23 @@ def test_a_fault_is_noticed_and_what_mends_it_is_believed(operator, fault):
         healed = operator.judges()
         assert healed.code == 0, healed.screen
     operator.saw_no_secret()
+
+
+@pytest.mark.parametrize(
+    "fault", [fault for fault in catalogue.FAULTS if fault.budget], ids=lambda fault: fault.name
+)
+def test_what_the_usual_budget_cannot_tell_is_no_pass_and_a_larger_one_tells(operator, fault):
+    active.inject(operator.stack, fault.name)
+    try:
+        usual = operator.judges()
+        assert usual.code == 6, usual.screen
+        assert set(fault.must) <= set(usual.undecided), usual.screen
+        told = operator.judges("health", fault.budget)
+        assert told.code == 1, told.screen
+        assert told.failed == list(fault.must), told.screen
+    finally:
+        active.heal(operator.stack, fault.name)
+    assert operator.judges().code == 0
 
 
 @pytest.mark.parametrize(

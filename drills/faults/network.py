@@ -1,0 +1,131 @@
+"""Faults of the network between the service and what it talks to.
+
+On both stacks a relay of ours stands there (`drills/network`), which delays, holds back and resets; it cannot lose
+packets, so that loss is made in the network namespace of the voice host.
+"""
+
+import socket
+import time
+
+from drills.faults.fault import Fault, FaultError, Place
+from drills.network.behaviour import Behaviour, Way
+from drills.providers.catalogue import PROVIDERS
+from drills.stacks.layout import LOOPBACK, write_private
+
+_ASK_S = 1.0
+_ANSWER_S = 10.0
+_HTTP = b"GET / HTTP/1.1\r\nHost: way\r\nConnection: close\r\n\r\n"
+# PostgreSQL answers the question for TLS with one letter.
+_SQL = bytes.fromhex("0000000804d2162f")
+
+
+class NetworkFault(Fault, frozen=True):
+    """Ways from the service to `ways` misbehave as `way` says."""
+
+    ways: tuple[str, ...]
+    way: Way
+
+    def prepare(self, at: Place) -> None:
+        # Its cure leaves a provider out there.
+        write_private(at.saved / ".env", at.stack.layout.environment.read_bytes())
+
+    def inject(self, at: Place) -> None:
+        at.stack.network.become(Behaviour(dict.fromkeys(self.ways, self.way)))
+
+    def landed(self, at: Place) -> str:
+        found = [(name, self._seen(at, name)) for name in self.ways]
+        well = [name for name, evidence in found if evidence is None]
+        if well:
+            raise FaultError(f"{self.name}: the way to {', '.join(well)} is as it should be")
+        return "; ".join(f"on the way to {name} {evidence}" for name, evidence in found)
+
+    def _seen(self, at: Place, name: str) -> str | None:
+        """What is wrong with a way when it is used, None where nothing is."""
+        within_s = _ASK_S if self.way.partitioned else _ANSWER_S
+        answer, error, seconds = travel(getattr(at.stack.ports, f"way_{name}"), name, within_s)
+        if self.way.partitioned:
+            return f"nothing comes within {_ASK_S:g} s" if isinstance(error, TimeoutError) else None
+        if self.way.reset:
+            return (
+                f"the connection is reset after {len(answer)} bytes" if isinstance(error, OSError) else None
+            )
+        late = seconds >= 2 * self.way.latency_s and answer
+        return f"an answer takes {seconds * 1000:.0f} ms" if late else None
+
+    def heal(self, at: Place) -> None:
+        at.stack.network.become(Behaviour())
+        for name in self.ways:
+            answer, error, _ = travel(getattr(at.stack.ports, f"way_{name}"), name, _ANSWER_S)
+            if error is not None or not answer:
+                raise FaultError(f"{self.name}: told to behave, the way to {name} does not ({error})")
+        write_private(at.stack.layout.environment, (at.saved / ".env").read_bytes())
+        # A new process has forgotten what it saw, and has connections that were never held up.
+        at.stack.restart_service()
+
+
+def travel(port: int, name: str, within_s: float) -> tuple[bytes, OSError | None, float]:
+    """Use a way as the service would: what came back, what went wrong, and the seconds until it ended."""
+    began, answer, error = time.monotonic(), b"", None
+    try:
+        with socket.create_connection((LOOPBACK, port), within_s) as connection:
+            connection.sendall(_SQL if name == "postgres" else _HTTP)
+            while True:
+                piece = connection.recv(4096)
+                answer += piece
+                if not piece or name == "postgres":
+                    break
+    except OSError as problem:
+        error = problem
+    return answer, error, time.monotonic() - began
+
+
+FAULTS: tuple[Fault, ...] = (
+    NetworkFault(
+        name="network-latency",
+        says="whatever the service asks of a provider takes 1.2 s there and 1.2 s back",
+        part="network",
+        must=("average_tts_time",),
+        may=("average_response_time",),
+        scenario=2,
+        ways=PROVIDERS,
+        way=Way(latency_s=1.2),
+    ),
+    NetworkFault(
+        name="partition-from-database",
+        says="nothing gets through between the service and its database, and nobody is told",
+        part="network",
+        must=("tts_success_rate", "stt_success_rate"),
+        may=(
+            *("service_ready", "components_healthy", "endpoint_response_time", "error_rate"),
+            *("average_tts_time", "average_stt_time", "average_response_time", "p95_response_time"),
+        ),
+        shows=("service_ready", "components_healthy"),
+        scenario=1,
+        ways=("postgres",),
+        way=Way(partitioned=True),
+    ),
+    NetworkFault(
+        name="partition-from-provider",
+        says="nothing gets through between the service and openai, which answers anyone else",
+        part="network",
+        must=("all_providers_healthy", "tts_success_rate", "stt_success_rate"),
+        may=(
+            *("primary_answers", "average_tts_time", "average_stt_time"),
+            *("average_response_time", "p95_response_time"),
+        ),
+        scenario=1,
+        cure="providers",
+        ways=("openai",),
+        way=Way(partitioned=True),
+    ),
+    NetworkFault(
+        name="reset-mid-body",
+        says="connections to openai are reset in the middle of its answers",
+        part="network",
+        must=("all_providers_healthy", "primary_answers"),
+        scenario=1,
+        cure="providers",
+        ways=("openai",),
+        way=Way(reset=True),
+    ),
+)
