@@ -9,7 +9,6 @@ import msgspec
 from drills.matrix.judgement import of_row
 from drills.matrix.mutant import KINDS, ORDER
 from drills.matrix.row import Row
-from drills.matrix.stage import deciders
 from drills.stacks.errors import StackError
 
 FORMAT = 1
@@ -65,12 +64,6 @@ def plan(rows: Iterable[Row], criteria: Iterable[str]) -> dict[str, tuple[str, .
 
 def _kills(row: Row, criterion: str) -> bool:
     return criterion in row.must and criterion in row.failed
-
-
-def checks_of(criteria: Iterable[str]) -> tuple[str, ...]:
-    """The checks that decide these criteria."""
-    wanted = set(criteria)
-    return tuple(check for check, decided in deciders().items() if wanted & set(decided))
 
 
 def order(kind: str, criterion: str) -> dict[str, str]:

@@ -13,7 +13,7 @@ from drills.matrix.mutant import KINDS
 from drills.matrix.mutants import Mutant, Mutants
 from drills.matrix.revision import commit
 from drills.matrix.row import Row, read
-from drills.matrix.stage import Tidy, judge, staged, told
+from drills.matrix.stage import Tidy, checks_of, judge, staged, told
 from drills.matrix.worker import now
 from drills.matrix.workplace import alone, keep_logs, note, noted
 from drills.stacks.errors import StackError
@@ -91,7 +91,7 @@ def _one(stack: Stack, fault: Fault, mutant: Mutant, whole: Row, folder: Path) -
 def _judged(
     stack: Stack, fault: Fault, criteria: tuple[str, ...], folder: Path, orders: dict[str, str] | None = None
 ) -> Row:
-    judged = judge(stack, folder, checks=mutants.checks_of(criteria), plugins=orders)
+    judged = judge(stack, folder, checks=checks_of(criteria), budget=fault.budget, plugins=orders)
     return told(Row(fault=fault.name, family=fault.family), judged, Tidy(stack))
 
 

@@ -16,6 +16,7 @@ from drills.matrix.report import (
     UNKNOWN,
     Report,
     ending,
+    label,
     sign,
 )
 from drills.matrix.row import Matrix, Row
@@ -71,16 +72,16 @@ def _row(row: Row, report: Report) -> str:
             told = row.failed.get(each.name) or row.inconclusive.get(each.name) or SIGNS[mark]
             edge = "" if number else " edge"
             title = escape(f"{each.name}: {told}", quote=True)
-            cells.append(f'<td class="{_CLASSES[mark]}{edge}" title="{title}">{escape(mark)}</td>')
+            cells.append(f'<td class="cell {_CLASSES[mark]}{edge}" title="{title}">{escape(mark)}</td>')
     seconds = "" if row.verdict_s is None else f"{row.verdict_s:.1f}"
-    return f'<tr><th class="fault">{escape(row.fault)}</th>{"".join(cells)}<td class="n">{seconds}</td></tr>'
+    return f'<tr><th class="fault">{escape(label(row))}</th>{"".join(cells)}<td class="n">{seconds}</td></tr>'
 
 
 def _evidence(row: Row) -> str:
     told = "<br>".join(f"<b>{escape(name)}</b>: {escape(text)}" for name, text in row.failed.items())
     seconds = "" if row.verdict_s is None else f"{row.verdict_s:.1f} s"
     return (
-        f'<tr><td class="text wrap">{escape(row.fault)}</td><td class="wrap">{escape(row.trouble or row.landed)}</td>'
+        f'<tr><td class="text wrap">{escape(label(row))}</td><td class="wrap">{escape(row.trouble or row.landed)}</td>'
         f'<td class="wrap">{"<br>".join(map(escape, caught_by(row)))}</td><td class="n">{seconds}</td>'
         f'<td class="wrap">{told}</td></tr>'
     )

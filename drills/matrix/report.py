@@ -8,7 +8,7 @@ from checks.criterion import Criterion
 from checks.criterion import criteria as all_criteria
 from drills.matrix.elsewhere import Elsewhere, elsewhere
 from drills.matrix.judgement import Hole, exit_code, of_criteria, of_row
-from drills.matrix.row import Matrix, Row
+from drills.matrix.row import HEALTHY, Matrix, Row
 
 CAUGHT, COULD, ALARM, SILENT, UNKNOWN, PASSED, NOT_THERE = "#", "+", "!", "o", "?", ".", " "
 SIGNS = {
@@ -63,6 +63,11 @@ def sign(row: Row, criterion: str) -> str:
     if criterion in row.passed:
         return PASSED
     return NOT_THERE if criterion in row.not_applicable else UNKNOWN
+
+
+def label(row: Row) -> str:
+    """What a row is called: its fault, or the fault after which the stack has to be healthy."""
+    return f"{row.fault}, after {row.after}" if row.fault == HEALTHY and row.after else row.fault
 
 
 def ending(matrix: Matrix, report: Report) -> str:

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from importlib import import_module
@@ -63,10 +63,16 @@ def _take(verb: str, stack: Stack, say: Say) -> None:
 
 
 def judge(
-    stack: Stack, folder: Path, *, checks: tuple[str, ...] = (), plugins: Mapping[str, str] | None = None
+    stack: Stack,
+    folder: Path,
+    *,
+    checks: tuple[str, ...] = (),
+    budget: int | None = None,
+    plugins: Mapping[str, str] | None = None,
 ) -> Judged:
     """`pytest -m post_rollback` at the stack, its run in `folder`; of some checks only, where they are named.
 
+    `budget` is how many requests it may send, None for as many as the target says.
     `plugins` maps a pytest plugin that only the drills load to its order: the variable of the environment in which it
     finds it, and the value (`NAME=value`).
     """
@@ -74,6 +80,7 @@ def judge(
     for plugin in plugins or {}:
         command += ["-p", plugin]
     command += ["--target", str(stack.layout.target_file), "--run-dir", str(folder)]
+    command += ["--set", f"budget.requests={budget}"] if budget else []
     orders = dict(order.split("=", 1) for order in (plugins or {}).values())
     (folder / "verdict.json").unlink(missing_ok=True)
     began = time.monotonic()
@@ -117,6 +124,12 @@ def _run(command: list[str], limit_s: float, more: Mapping[str, str]) -> "subpro
         )
     except subprocess.TimeoutExpired:
         raise StackError(f"`{' '.join(command[2:4])}` was not done after {limit_s:.0f} s") from None
+
+
+def checks_of(criteria: Iterable[str]) -> tuple[str, ...]:
+    """The checks that decide these criteria."""
+    wanted = set(criteria)
+    return tuple(check for check, decided in deciders().items() if wanted & set(decided))
 
 
 @cache

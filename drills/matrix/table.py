@@ -3,7 +3,7 @@
 import textwrap
 
 from drills.matrix.judgement import alarms, caught_by, silent
-from drills.matrix.report import SIGNS, Report, ending, sign
+from drills.matrix.report import SIGNS, Report, ending, label, sign
 from drills.matrix.row import Matrix, Row
 
 WIDTH = 100
@@ -32,7 +32,7 @@ def text(matrix: Matrix, report: Report) -> str:
     for row in matrix.rows:
         cells = ["".join(sign(row, each.name) for each in of) for of in kinds.values()]
         seconds = "" if row.verdict_s is None else f"{row.verdict_s:.1f}"
-        lines.append(f"{_cut(row.fault):<{_NAME}} {' '.join(cells)} {seconds:>{_SECONDS}}")
+        lines.append(f"{_cut(label(row)):<{_NAME}} {' '.join(cells)} {seconds:>{_SECONDS}}")
     lines += [
         "",
         _wrapped(" · ".join(f"{mark.strip() or 'blank'} {means}" for mark, means in SIGNS.items())),
@@ -56,7 +56,7 @@ def _wrong(matrix: Matrix, report: Report) -> list[str]:
     troubled = [row for row in matrix.rows if row.trouble]
     if troubled or report.missing:
         lines += ["", "inconclusive:"]
-        lines += [_wrapped(f"? {row.fault}: {row.trouble}") for row in troubled]
+        lines += [_wrapped(f"? {label(row)}: {row.trouble}") for row in troubled]
         lines += [f"? {name}: not taken" for name in report.missing]
     if report.holes:
         lines += ["", "holes:"]

@@ -10,8 +10,6 @@ from pathlib import Path
 from drills.faults.fault import Fault, FaultError
 from drills.stacks.layout import KINDS, PROCESSES
 
-HERE = Path(__file__).parent
-
 
 def add(verb: Callable[..., argparse.ArgumentParser]) -> None:
     """Add the commands to those of `python -m drills`."""
@@ -74,6 +72,7 @@ def _chosen(given: argparse.Namespace) -> list[Fault]:
 
 def _matrix(given: argparse.Namespace) -> int:
     from drills.faults import catalogue
+    from drills.matrix import kept as kept_results
     from drills.matrix import page, row, table
     from drills.matrix.report import report as judged
     from drills.matrix.runs import Taking
@@ -92,7 +91,7 @@ def _matrix(given: argparse.Namespace) -> int:
     say(f"{folder / 'matrix.json'}\n{folder / 'matrix.html'}")
     if given.keep:
         known = [fault.name for fault in catalogue.FAULTS if given.stack in fault.stacks]
-        kept = HERE / f"{given.stack}.json"
+        kept = kept_results.matrix_file(given.stack)
         row.write(row.merged(row.read(kept), matrix, known), kept)
         say(f"kept in {kept}")
     return report.exit_code
@@ -100,12 +99,13 @@ def _matrix(given: argparse.Namespace) -> int:
 
 def _mutate(given: argparse.Namespace) -> int:
     from checks.criterion import criteria
+    from drills.matrix import kept as kept_results
     from drills.matrix import mutants, mutating
     from drills.matrix.elsewhere import elsewhere
 
     folder = given.dir.resolve()
     names = {fault.name for fault in _chosen(given)}
-    kept = HERE / f"{given.stack}.json"
+    kept = kept_results.matrix_file(given.stack)
     rows = [row for row in mutating.rows_of(folder, kept) if row.fault in names]
     known = list(criteria({}, where="the matrix"))
     with _told_how_to_resume(folder / "mutants.jsonl"):
@@ -117,11 +117,12 @@ def _mutate(given: argparse.Namespace) -> int:
     say(mutants.text(found, holes))
     say(str(folder / "mutants.json"))
     if given.keep:
-        mutants.write(found, HERE / f"mutants-{given.stack}.json")
+        mutants.write(found, kept_results.mutants_file(given.stack))
     return mutants.exit_code(found.mutants, holes)
 
 
 def _quiet(given: argparse.Namespace) -> int:
+    from drills.matrix import kept as kept_results
     from drills.matrix import quiet
 
     folder = given.dir.resolve()
@@ -131,7 +132,7 @@ def _quiet(given: argparse.Namespace) -> int:
     say(quiet.text(result))
     say(str(folder / "quiet.json"))
     if given.keep:
-        quiet.write(result, HERE / f"quiet-{given.stack}.json")
+        quiet.write(result, kept_results.quiet_file(given.stack))
     return quiet.exit_code(result)
 
 

@@ -17,7 +17,7 @@ import msgspec
 from drills.faults import active, catalogue
 from drills.faults.fault import Fault
 from drills.matrix.row import Row, of
-from drills.matrix.stage import Ended, Tidy, end_in_order, healthy, judge, staged, told
+from drills.matrix.stage import Ended, Tidy, checks_of, end_in_order, healthy, judge, staged, told
 from drills.stacks.stack import Stack
 from target.errors import TargetError
 
@@ -68,6 +68,8 @@ def take(stack: Stack, fault: Fault, folder: Path, after: str) -> tuple[Row, boo
         evidence = active.inject(stack, fault.name)
         row = msgspec.structs.replace(row, landed=tidy(evidence), inject_s=round(time.monotonic() - began, 2))
         row = told(row, judge(stack, folder), tidy)
+        if fault.budget is not None and not row.trouble:
+            row = more(row, fault, stack, folder, tidy)
     except Exception as error:  # noqa: BLE001  (whatever a fault runs into, only its own row is inconclusive)
         _log(traceback.format_exc())
         row = _troubled(row, f"not injected: {type(error).__name__}: {error}", tidy)
@@ -79,6 +81,29 @@ def take(stack: Stack, fault: Fault, folder: Path, after: str) -> tuple[Row, boo
         _log(traceback.format_exc())
         return _troubled(row, f"not healed: {type(error).__name__}: {error}", tidy), False
     return msgspec.structs.replace(row, heal_s=round(time.monotonic() - began, 2)), True
+
+
+def more(row: Row, fault: Fault, stack: Stack, folder: Path, tidy: Tidy) -> Row:
+    """The row with what the checks of its criteria say when they may send as many requests as they need.
+
+    Only what the usual budget could not tell is taken from it: what passed with that one has passed.
+    """
+    judged = judge(stack, folder / "budget", checks=checks_of(fault.must), budget=fault.budget)
+    larger = told(Row(fault=row.fault), judged, tidy)
+    return joined(row, larger)
+
+
+def joined(row: Row, larger: Row) -> Row:
+    """A row whose inconclusive criteria are decided by another run of their checks alone."""
+    decided = {*larger.failed, *larger.passed} & set(row.inconclusive)
+    return msgspec.structs.replace(
+        row,
+        failed=row.failed | {name: text for name, text in larger.failed.items() if name in decided},
+        passed=(*row.passed, *(name for name in larger.passed if name in decided)),
+        inconclusive={name: text for name, text in row.inconclusive.items() if name not in decided},
+        verdict_s=round((row.verdict_s or 0.0) + (larger.verdict_s or 0.0), 2),
+        trouble=larger.trouble,
+    )
 
 
 def _troubled(row: Row, trouble: str, tidy: Tidy) -> Row:

@@ -10,7 +10,8 @@ import checks.plugin
 from checks.criterion import criteria
 from checks.observation import Decide
 from drills.matrix import mutant, mutants
-from drills.matrix.mutants import Mutant, checks_of, plan, told
+from drills.matrix.mutants import Mutant, plan, told
+from drills.matrix.stage import checks_of
 from tests.drills.matrix.rows import ALL, APART, row
 
 LIMITS = criteria({}, where="test")

@@ -11,6 +11,8 @@ from checks.verdict import CriterionVerdict, NotApplicable, Verdict
 from drills.matrix.elsewhere import elsewhere
 from drills.matrix.row import Row
 from drills.matrix.stage import REPOSITORY, Judged, Tidy, _unusable, deciders, told
+from drills.matrix.worker import joined
+from tests.drills.matrix.rows import row as row_of
 
 
 class Secrets(msgspec.Struct):
@@ -91,3 +93,19 @@ def test_what_is_elsewhere_is_shown_there(request):
         for each in elsewhere(stack).values():
             file, _, name = each.shown.partition("::")
             assert f"def {name}(" in (request.config.rootpath / file).read_text("utf-8")
+
+
+def test_a_larger_budget_decides_what_the_usual_one_could_not_and_nothing_else():
+    usual = row_of("rare", inconclusive=("error_rate", "tts_success_rate"), verdict_s=8.0)
+    larger = row_of("rare", "error_rate", "debug_off", inconclusive=("tts_success_rate",), verdict_s=30.0)
+    found = joined(usual, larger)
+    assert found.failed == {"error_rate": "error_rate is bad"}
+    assert list(found.inconclusive) == ["tts_success_rate"]
+    assert (found.passed, found.verdict_s) == (usual.passed, 38.0)
+    assert "debug_off" in found.passed
+    assert joined(usual, Row(fault="rare", trouble="no verdict")).trouble == "no verdict"
+
+
+def test_what_passed_with_the_usual_budget_has_passed():
+    found = joined(row_of("rare"), row_of("rare", "error_rate"))
+    assert (found.failed, "error_rate" in found.passed) == ({}, True)
