@@ -4,7 +4,7 @@ from typing import Literal
 
 import msgspec
 
-from checks import advice, standing, triggers
+from checks import advice, differences, standing, triggers
 from checks.components import unwell
 from checks.run import DeadService
 from checks.standing import Standing
@@ -39,6 +39,7 @@ async def cure(scene: Scene, holding: set[str]) -> Cure:
         _silent,
         _providers,
         _data,
+        _table,
         _component,
         _grown,
         _older,
@@ -55,7 +56,8 @@ async def cure(scene: Scene, holding: set[str]) -> Cure:
 async def difference(scene: Scene) -> Cure | None:
     """What would bring back the record where no trigger holds, but what runs is something else."""
     seen = await standing.stands(scene.survey, scene.record)
-    return await _to_the_record(scene, seen) or await _outdated(scene, seen, set())
+    ways = await _to_the_record(scene, seen) or await _outdated(scene, seen, set())
+    return ways or await _table(scene, seen, set())
 
 
 async def _to_the_record(scene: Scene, seen: Standing) -> Cure | None:
@@ -153,6 +155,23 @@ async def _data(scene: Scene, _: Standing, holding: set[str]) -> Cure | None:
     commands = [advice.objects(target)] if objects else []
     commands += [advice.database(target)] if rows else []
     return Cure(0, "; ".join([*objects[:1], *rows[:1]]), "; ".join(commands))
+
+
+async def _table(scene: Scene, _: Standing, __: set[str]) -> Cure | None:
+    """What is wrong with the usage log itself: a dump brings back sequence and indexes, and no column."""
+    target, record = scene.survey.target, scene.record
+    if target.database is None:
+        return None
+    facts = await scene.survey.data.table()
+    recorded = record.database if record else None
+    migrated = differences.columns(recorded, facts) if recorded else []
+    if migrated:
+        return Cure(None, "; ".join(migrated), advice.MIGRATE)
+    if facts.sequence_next is not None and facts.sequence_next <= facts.max_id:
+        says = f"the sequence of the id gives {facts.sequence_next} next, but row {facts.max_id} is there"
+        return Cure(0, says, advice.database(target))
+    lost = differences.table(recorded, facts) if recorded else []
+    return Cure(0, lost[0], advice.database(target)) if lost else None
 
 
 async def _component(scene: Scene, _: Standing, holding: set[str]) -> Cure | None:

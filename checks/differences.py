@@ -33,8 +33,9 @@ def lines(current: dict[str, str], recorded: dict[str, str], what: str) -> list[
     """Missing, new and changed entries, by name alone: values may be secret."""
     missing, new, changed = differences(current, recorded)
     found = (("missing", missing), ("not recorded", new), ("changed", changed))
+    one = "index" if what == "indexes" else what.removesuffix("s")
     return [
-        f"{len(names)} {what if len(names) > 1 else what.removesuffix('s')} {word}: {named(names)}"
+        f"{len(names)} {what if len(names) > 1 else one} {word}: {named(names)}"
         for word, names in found
         if names
     ]
@@ -65,16 +66,21 @@ def objects(recorded: tuple[ObjectRecord, ...], there: dict[str, ObjectFacts]) -
     )
 
 
-def table(recorded: DatabaseRecord, facts: TableFacts) -> list[str]:
-    """Columns, indexes and revision that differ."""
+def columns(recorded: DatabaseRecord, facts: TableFacts) -> list[str]:
+    """Columns and revision that differ: what a migration changes, and no dump mends."""
     now = {column.name: f"{column.type}{'' if column.nullable else ' not null'}" for column in facts.columns}
     then = {
         column.name: f"{column.type}{'' if column.nullable else ' not null'}" for column in recorded.columns
     }
-    found = lines(now, then, "columns") + lines(facts.indexes, recorded.indexes, "indexes")
+    found = lines(now, then, "columns")
     if facts.revision != recorded.revision:
         found.append(f"database revision {facts.revision or 'none'}, recorded {recorded.revision or 'none'}")
     return found
+
+
+def table(recorded: DatabaseRecord, facts: TableFacts) -> list[str]:
+    """Columns, indexes and revision that differ."""
+    return columns(recorded, facts) + lines(facts.indexes, recorded.indexes, "indexes")
 
 
 def rows(recorded: DatabaseRecord, facts: TableFacts) -> list[str]:

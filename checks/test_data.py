@@ -8,6 +8,7 @@ from checks.surroundings import Surroundings
 from checks.survey import Survey
 from checks.survey_data import MOST_ROWS, Bucket
 from target.description import Target
+from target.errors import TableMissing
 from target.record import Record
 
 pytestmark = [pytest.mark.post_rollback, pytest.mark.data]
@@ -55,14 +56,16 @@ async def test_objects(survey: Survey, decide: Decide, record: Record, target: T
 @pytest.mark.needs("database", "record.database")
 async def test_table(survey: Survey, decide: Decide, record: Record, target: Target) -> None:
     assert record.database is not None
-    facts = await survey.data.table()
+    try:
+        facts = await survey.data.table()
+    except TableMissing as error:
+        decide.failed("table_matches_record", False, evidence=str(error), next=advice.database(target))
+        return
     decide.require(
         "table_matches_record",
         differences.table(record.database, facts),
         summary=f"revision {facts.revision}",
-        next=advice.database(target)
-        if facts.revision == record.database.revision
-        else "bring the database to the revision of the recorded version (alembic), after a backup",
+        next=advice.database(target) if not differences.columns(record.database, facts) else advice.MIGRATE,
     )
 
 

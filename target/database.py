@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, LiteralString
 import msgspec
 
 from target.description import Database
-from target.errors import DatabaseError
+from target.errors import DatabaseError, TableMissing
 from target.postgres import Postgres
 
 if TYPE_CHECKING:
@@ -242,7 +242,7 @@ class UsageLog:
     def _catalogue(self, connection: "psycopg.Connection[tuple[Any, ...]]") -> _Catalogue:
         row = connection.execute(_CATALOGUE, (self._table().as_string(connection),)).fetchone()
         if row is None:
-            raise DatabaseError(
+            raise TableMissing(
                 f"{self._server.where} has no table {self._database.table}: "
                 "correct `database.table`, or restore the table"
             )

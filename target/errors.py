@@ -25,6 +25,10 @@ class DatabaseError(TargetError):
     """The database could not be asked; the message names server and database, never the password."""
 
 
+class TableMissing(DatabaseError):
+    """The database was asked, and does not have the table."""
+
+
 class RecordError(TargetError):
     """A record is missing, unreadable, of another version of the format, or marked bad."""
 

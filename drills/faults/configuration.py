@@ -134,19 +134,33 @@ def _crlf(content: bytes) -> bytes:
     return content.replace(b"\n", b"\r\n")
 
 
+def added(line: bytes) -> Callable[[bytes], bytes]:
+    """An edit that adds a line at the end."""
+    return lambda content: content.removesuffix(b"\n") + b"\n" + line + b"\n"
+
+
 def _bom(content: bytes) -> bytes:
     """A byte-order mark right before the first variable, whose name it becomes part of."""
     return _BOM + b"".join(line for line in content.splitlines(keepends=True) if not line.startswith(b"#"))
 
 
-_COMPONENTS = ("components_healthy", "service_ready")
+def _windows(content: bytes) -> bytes:
+    return _crlf(_bom(content))
+
+
+_RECORD = "environment_matches_record"
+_DOWN = ("service_ready", _RECORD)
+_REFUSED = ("tts_success_rate", "stt_success_rate", _RECORD)
+_COMPONENTS = ("components_healthy", *_REFUSED)
 
 FAULTS: tuple[Fault, ...] = (
     EnvironmentFault(
         name="database-password-wrong",
         says="the service was restarted with a wrong database password in .env",
         part="environment",
-        shows=_COMPONENTS,
+        must=_COMPONENTS,
+        shows=("components_healthy",),
+        scenario=3,
         cure=_ACTION,
         edit=_wrong_password,
         then="unhealthy",
@@ -156,7 +170,9 @@ FAULTS: tuple[Fault, ...] = (
         name="bucket-name-wrong",
         says="the service was restarted with a bucket in .env that does not exist",
         part="environment",
-        shows=_COMPONENTS,
+        must=_COMPONENTS,
+        shows=("components_healthy",),
+        scenario=3,
         cure=_ACTION,
         edit=value("S3_BUCKET", "voice-files-new"),
         then="unhealthy",
@@ -166,7 +182,9 @@ FAULTS: tuple[Fault, ...] = (
         name="key-missing",
         says="a variable is missing in .env, and the service does not start without it",
         part="environment",
+        must=_DOWN,
         shows=("service_ready",),
+        scenario=3,
         cure=_ACTION,
         edit=value("API_TOKEN", None),
         then="down",
@@ -176,24 +194,66 @@ FAULTS: tuple[Fault, ...] = (
             name=f"{provider}-key-wrong",
             says=f"the service was restarted with a wrong key for {provider} in .env",
             part="environment",
-            shows=("environment_matches_record", "all_providers_healthy"),
+            must=(_RECORD, "all_providers_healthy", *also),
+            scenario=3,
             cure=_ACTION,
             edit=value(f"{provider.upper()}_API_KEY", "a-key-that-was-revoked"),
         )
-        for provider in ("openai", "google", "yandex")
+        for provider, also in (("openai", ("primary_answers",)), ("google", ()), ("yandex", ()))
+    ),
+    EnvironmentFault(
+        name="key-twice",
+        says="API_TOKEN stands in .env twice, and the second, an old one, is what counts: every client is refused",
+        part="environment",
+        must=_REFUSED,
+        scenario=3,
+        cure=_ACTION,
+        edit=added(b"API_TOKEN=vt-a-token-of-last-year"),
+    ),
+    EnvironmentFault(
+        name="environment-crlf-and-bom",
+        says=".env was saved with CRLF line ends and a byte-order mark, which hides its first variable",
+        part="environment",
+        must=(_RECORD,),
+        scenario=3,
+        cure=_ACTION,
+        edit=_windows,
+    ),
+    EnvironmentFault(
+        name="environment-unreadable",
+        says="a comment in .env is not UTF-8, and nothing that reads the file gets past it",
+        part="environment",
+        must=_DOWN,
+        shows=("service_ready",),
+        scenario=3,
+        cure=_ACTION,
+        edit=added("# geändert am 3. März".encode("latin-1")),
+        then="down",
+    ),
+    EnvironmentFault(
+        name="debug-left-on",
+        says="the service was restarted with DEBUG on",
+        part="environment",
+        must=("debug_off", _RECORD),
+        scenario=3,
+        cure=_ACTION,
+        edit=added(b"DEBUG=true"),
     ),
     NotRestarted(
         name="environment-not-restarted",
         says=".env was put back, the process still runs with the other one",
         part="environment",
-        shows=("process_runs_current_environment",),
+        must=("process_runs_current_environment",),
+        scenario=3,
         cure=_ACTION,
     ),
     EnvironmentFault(
         name="previous-equals-broken",
         says="a wrong database password in .env, and the same in .env.previous",
         part="environment",
-        shows=_COMPONENTS,
+        must=_COMPONENTS,
+        shows=("components_healthy",),
+        scenario=3,
         edit=_wrong_password,
         previous=_wrong_password,
         then="unhealthy",
@@ -203,7 +263,9 @@ FAULTS: tuple[Fault, ...] = (
         name="previous-crlf",
         says="a wrong database password in .env; .env.previous is right, with CRLF line ends",
         part="environment",
-        shows=_COMPONENTS,
+        must=_COMPONENTS,
+        shows=("components_healthy",),
+        scenario=3,
         cure=_ACTION,
         edit=_wrong_password,
         previous=_crlf,
@@ -214,7 +276,9 @@ FAULTS: tuple[Fault, ...] = (
         name="previous-bom",
         says="a wrong database password in .env; in .env.previous a byte-order mark hides the first variable",
         part="environment",
-        shows=_COMPONENTS,
+        must=_COMPONENTS,
+        shows=("components_healthy",),
+        scenario=3,
         edit=_wrong_password,
         previous=_bom,
         then="unhealthy",

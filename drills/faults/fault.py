@@ -58,8 +58,8 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def family(self) -> str:
-        """The kind of thing that is broken; the name of the module."""
-        return type(self).__module__.rpartition(".")[2]
+        """The kind of thing that is broken; the name of the module, or of the folder of modules."""
+        return type(self).__module__.split(".")[2]
 
     def prepare(self, at: Place) -> None:
         """Set aside what healing needs; nothing is changed yet."""

@@ -39,7 +39,17 @@ FAULTS: tuple[Fault, ...] = (
         name="bad-release-and-environment",
         says="release 2.4.0 was deployed with an .env that names a bucket that does not exist",
         part="code and environment",
-        shows=("components_healthy", "service_ready", "version_matches_record"),
+        must=(
+            "components_healthy",
+            "version_matches_record",
+            "revision_matches_record",
+            "environment_matches_record",
+            "code_matches_record",
+            "tts_success_rate",
+            "stt_success_rate",
+        ),
+        shows=("components_healthy", "service_ready"),
+        scenario=3,
         cure="set",
         faults=_of(
             (*code.FAULTS, *configuration.FAULTS),

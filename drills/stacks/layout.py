@@ -160,6 +160,7 @@ class Secrets(msgspec.Struct, frozen=True):
     database_password: str
     s3_access_key: str
     s3_secret_key: str
+    s3_root_password: str
     api_token: str
     openai_api_key: str
     google_api_key: str
@@ -223,6 +224,7 @@ def new_secrets() -> Secrets:
         database_password=secrets.token_hex(16),
         s3_access_key="VOICE" + secrets.token_hex(8).upper(),
         s3_secret_key=secrets.token_hex(20),
+        s3_root_password=secrets.token_hex(20),
         api_token="vt-" + secrets.token_hex(20),
         openai_api_key="sk-proj-" + secrets.token_hex(24),
         google_api_key="AIza" + secrets.token_hex(18),

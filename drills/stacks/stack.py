@@ -19,6 +19,7 @@ from drills.providers.control import Control as ProvidersControl
 from drills.stacks import database, service, storage
 from drills.stacks.errors import StackError
 from drills.stacks.layout import LOOPBACK, Layout, StackFile
+from drills.stacks.rules import MinioRules, Rules
 from target.host import Host
 from target.wait import Seen, eventually
 
@@ -143,12 +144,17 @@ class Stack(ABC):
         """The object storage, by its SDK."""
         return storage.client(self.ports, self.secrets)
 
+    def rules(self) -> Rules:
+        """What the storage admits of the service's key, to be changed; that of MinIO, unless a kind has another."""
+        return MinioRules(self.ports, self.secrets)
+
     @contextmanager
-    def database(self) -> Iterator[psycopg.Connection]:
-        """A connection as the service's role; commits at the end."""
+    def database(self, *, admin: bool = False) -> Iterator[psycopg.Connection]:
+        """A connection as the service's role, or (`admin`) as the server's superuser; commits at the end."""
+        role = database.ADMIN if admin else database.ROLE
         try:
             with psycopg.connect(
-                database.url(self.ports, self.secrets.database_password), connect_timeout=5
+                database.url(self.ports, self.secrets.database_password, role=role), connect_timeout=5
             ) as connection:
                 connection.execute("SET statement_timeout = '20s'")
                 yield connection

@@ -27,6 +27,7 @@ from target.description import (
     Target,
     Virtualenv,
 )
+from target.errors import TableMissing
 from target.objects import ObjectFacts
 from target.record import CodeRecord, DatabaseRecord, EnvironmentRecord, ObjectRecord, Record
 
@@ -148,6 +149,7 @@ class Deployment:
         self.rows: list[UsageRow] = []
         self.written = 0
         self.duplicates = 0
+        self.table_there = True
         self.sequence_gap = 1
         self.writable = True
         self.last_words = "voice-v2 cannot start: DATABASE_URL is not set"
@@ -193,7 +195,9 @@ class Deployment:
         )
 
     def table(self) -> TableFacts:
-        """The table as it is now."""
+        """The table as it is now. Raises TableMissing."""
+        if not self.table_there:
+            raise TableMissing("PostgreSQL at 127.0.0.1 has no table voice_usage_logs")
         days: dict[str, int] = {}
         for row in self.rows:
             if row.mark is None:

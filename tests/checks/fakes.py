@@ -177,6 +177,7 @@ class FakeLog:
         return self.d.table()
 
     def rows(self, *, after: float = 0.0, limit: int | None = None) -> list[UsageRow]:
+        self.d.table()
         return self.d.rows[-(limit or len(self.d.rows)) :]
 
     def writable(self) -> bool:

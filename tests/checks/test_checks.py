@@ -11,6 +11,7 @@ import soundfile
 
 from target.description import Budget
 from tests.checks.deployment import STARTED
+from tests.checks.fakes import FakeVoice
 
 
 def red(found: dict[str, Any]) -> set[str]:
@@ -220,6 +221,12 @@ BROKEN: list[tuple[str, Callable[[Any], None], set[str], str]] = [
     ("sequence", set_to("sequence_gap", -5), {"sequence_ahead"}, "inserts will fail"),
     ("read-only", set_to("writable", False), {"database_writable"}, "read-only"),
     ("revision of the database", set_to("revision", "0002"), {"table_matches_record"}, "0002, recorded 0003"),
+    (
+        "table",
+        set_to("table_there", False),
+        {"table_matches_record"},
+        "has no table voice_usage_logs",
+    ),
     ("writes lost", own_rows_gone, {"writes_recorded"}, "acknowledged requests have no row"),
     ("no metrics", set_to("metrics_text", lambda: "<html>"), {"metrics_exposed"}, "no metric"),
     (
@@ -385,6 +392,18 @@ async def test_a_dead_service_fails_readiness_and_leaves_the_rest_undetermined(
     assert "DATABASE_URL is not set" in found["service_ready"].evidence
     assert found["environment_matches_record"].outcome == "pass"
     assert "does not answer" in found["tts_success_rate"].evidence
+
+
+async def test_what_becomes_of_bad_input_cannot_be_told_by_one_who_is_refused(
+    deployment: Any, judge: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A 401 refuses the caller, not what he sent."""
+    monkeypatch.setattr(FakeVoice, "refusal", lambda api, _, why: api.answer(401, {"error": why}))
+    deployment.refuses, deployment.fails_every = True, 1
+    found = await judge(deployment, "functional")
+    assert found["tts_success_rate"].outcome == "fail"
+    assert found["bad_input_refused"].outcome == "inconclusive"
+    assert "401" in found["bad_input_refused"].evidence
 
 
 async def test_a_file_changed_a_moment_after_the_start_is_seen(deployment: Any, judge: Any) -> None:

