@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# The drill tests in which the checks judge a stack, by the clock too: nothing runs beside them.
+ALONE := tests/drills/test_*.py tests/drills/matrix
 .DEFAULT_GOAL := help
 .PHONY: help venv demo drills test unit drill matrix docker images coverage checkcode bench phrases lock clean
 
@@ -30,7 +32,8 @@ unit: venv ## the unit tests, under a minute
 	$(BIN)/pytest tests -m "not drill and not docker" -p xdist -n 3 --dist loadfile -q
 
 drill: venv ## the tests that bring up a whole stack
-	$(BIN)/pytest tests -m "drill and not docker" -q
+	$(BIN)/pytest tests -m "drill and not docker" -p xdist -n 2 --dist loadfile -q $(ALONE:%=--ignore-glob=%)
+	$(BIN)/pytest $(ALONE) -m "drill and not docker" -q
 
 matrix: venv ## every fault against every check, on two embedded stacks
 	@$(BIN)/python -m drills matrix --stack processes --jobs 2
