@@ -40,6 +40,13 @@ def code(target: Target, here: str | None, recorded: str | None) -> str:
     return files(target) if here is None or at_rest else git(target)
 
 
+def compiled(target: Target, restart: str) -> str:
+    """Level 2: code without what Python has compiled of another; by hand where there is no backup of it."""
+    if target.code is None or target.code.backups is not None:
+        return files(target)
+    return f"remove the `__pycache__` folders in {target.code.checkout}/{target.code.package}, then {restart}"
+
+
 def files(target: Target) -> str:
     """Level 2: code from the dated backup, where the target names one."""
     if target.code is None or target.code.backups is None:

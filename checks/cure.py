@@ -77,6 +77,9 @@ async def _ways(scene: Scene, seen: Standing) -> list[Cure]:
         ways.append(Cure(1, "; ".join(filter(None, [seen.environment[0], blocked])), command))
     if seen.code:
         ways.append(Cure(2, seen.code[0], advice.code(target, *seen.revisions)))
+    elif seen.compiled:
+        command = advice.compiled(target, scene.survey.host.command("restart"))
+        ways.append(Cure(2, seen.compiled[0], command))
     if seen.image:
         ways.append(Cure(3, seen.image[0], advice.containers(target)))
     if seen.packages:

@@ -24,6 +24,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     environment: list[str] = []
     stale: list[str] = []
     code: list[str] = []
+    compiled: list[str] = []
     packages: list[str] = []
     image: list[str] = []
     served: list[str] = []
@@ -33,9 +34,8 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
 async def stands(survey: Survey, record: Record | None) -> Standing:
     """What differs from the record; what cannot be told now is taken as no difference."""
     looks = (environment(survey, record), stale(survey), code(survey, record), image(survey, record))
-    found = await asyncio.gather(
-        *looks, packages(survey, record), served(survey, record), return_exceptions=True
-    )
+    others = (packages(survey, record), served(survey, record), compiled(survey))
+    found = await asyncio.gather(*looks, *others, return_exceptions=True)
     for each in found:
         if isinstance(each, BaseException) and not isinstance(each, TargetError | DeadService):
             raise each
@@ -49,6 +49,7 @@ async def stands(survey: Survey, record: Record | None) -> Standing:
         environment=lines[0],
         stale=lines[1],
         code=inside,
+        compiled=lines[6],
         image=lines[3],
         packages=lines[4],
         served=[] if inside else version,
@@ -106,6 +107,15 @@ async def code(survey: Survey, record: Record | None) -> list[str]:
     if record is None or record.code is None or survey.target.code is None:
         return []
     return differences.lines((await survey.host.code()).files, record.code.files, "files")
+
+
+async def compiled(survey: Survey) -> list[str]:
+    """Sources that are not what Python runs: it has compiled something else of them."""
+    target = survey.target
+    if target.code is None or target.virtualenv is None:
+        return []
+    found = await survey.host.bytecode()
+    return [f"what Python has compiled of {path}, and runs, is something else" for path in found]
 
 
 async def served(survey: Survey, record: Record | None) -> list[str]:

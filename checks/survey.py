@@ -171,6 +171,7 @@ class Survey:
             (target.virtualenv is not None, "deployment", host.virtualenv),
             (target.code is not None, "deployment", host.code),
             (target.code is not None, "deployment", host.newest_code),
+            (target.code is not None and target.virtualenv is not None, "deployment", host.bytecode),
             (askable, "provider", self.direct),
             (skipping, "provider", self.fallback),
             (True, "functional", self.spoken_back),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from checks import advice, chosen, differences
+from checks import advice, chosen, differences, standing
 from checks.mixture import belongs_to, mixture
 from checks.observation import Decide
 from checks.plugin import not_applicable
@@ -131,7 +131,12 @@ async def test_code(survey: Survey, decide: Decide, target: Target, record: Reco
 
 @pytest.mark.decides("process_runs_current_code")
 @pytest.mark.needs("code", "service")
-async def test_process_code(survey: Survey, decide: Decide) -> None:
+async def test_process_code(survey: Survey, decide: Decide, target: Target) -> None:
+    compiled = await standing.compiled(survey)
+    if compiled:
+        then = advice.compiled(target, survey.host.command("restart"))
+        decide.require("process_runs_current_code", compiled, summary="", next=then)
+        return
     changed, path = await survey.host.newest_code()
     status = await survey.host.status()
     started = start(status, decide, "process_runs_current_code")

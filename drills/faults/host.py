@@ -1,10 +1,13 @@
 """Faults of the host as the service meets them: no room, no memory left over, no processor, no files, a wrong clock."""
 
 import contextlib
+import importlib.util
 import resource
 import subprocess
 import sys
 import threading
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 import msgspec
@@ -15,6 +18,7 @@ from drills.faults.fault import Fault, FaultError, Place
 from drills.stacks.commands import base_environment
 from drills.stacks.layout import MARK
 from drills.stacks.stack import Stack
+from target.host import Ran
 from target.record import Records
 from target.wait import Seen, eventually
 
@@ -23,6 +27,32 @@ _NO_MORE = 3  # none but the three standard ones could be opened
 _LOOKS, _BETWEEN_S = 100, 0.013
 _ENDS_S = 10.0
 _GROWN = 3.5
+_NEAR_S = 30.0
+# The process becomes itself once more, with a library before the system's own that tells it the time.
+_CLOCK = """\
+import os
+if "FAKETIME" not in os.environ:
+    os.environ.update(LD_PRELOAD=LIBRARY, FAKETIME="-{behind}s", DONT_FAKE_MONOTONIC="1")
+    os.execv(sys.executable, sys.orig_argv)
+"""
+
+_TAKE_S = 30.0
+_SPARE_KIB = 256
+
+# $1 is the folder, $2 where its content is set aside meanwhile. What is mounted is as large as needed to be full.
+_FILL = """
+set -e
+cp -a -- "$1/." "$2"
+used=$(du -sk -- "$2" | cut -f1)
+mount -t tmpfs -o "size=$((2 * used + $3))k,mode=$(stat -c %a -- "$1")" voice-drill "$1"
+cp -a -- "$2/." "$1"
+cat /dev/zero > "$1/.filled" 2>/dev/null || true
+"""
+_WRITE = """head -c 4096 /dev/zero > "$1/.written" """
+_EMPTY = """
+while mountpoint -q -- "$1"; do umount -- "$1" || exit 1; done
+rm -f -- "$1/.filled" "$1/.written"
+"""
 
 
 class _Limits(msgspec.Struct, frozen=True):
@@ -75,9 +105,10 @@ class CpuStarved(Fault, frozen=True):
         self._order(at).touch()
         environment = {**base_environment(), MARK: str(at.stack.layout.root)}
         with (at.saved / "starve.log").open("wb") as log:
-            subprocess.Popen(
+            # It goes on by itself, and belongs to nobody here.
+            subprocess.run(
                 [
-                    *(sys.executable, "-m", "drills.faults.starve"),
+                    *("setsid", "--fork", sys.executable, "-m", "drills.faults.starve"),
                     *(str(at.stack.layout.root), str(self._order(at))),
                 ],
                 cwd=_REPOSITORY,
@@ -85,7 +116,8 @@ class CpuStarved(Fault, frozen=True):
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                start_new_session=True,
+                timeout=_ENDS_S,
+                check=True,
             )
 
     def landed(self, at: Place) -> str:
@@ -93,7 +125,7 @@ class CpuStarved(Fault, frozen=True):
 
         def look() -> Seen:
             stopped = _stopped(main)
-            return Seen(stopped * 100 >= _LOOKS * 95, f"stopped at {stopped} of {_LOOKS} looks")
+            return Seen(stopped * 10 >= _LOOKS * 9, f"stopped at {stopped} of {_LOOKS} looks")
 
         waited = eventually(look, deadline_s=_ENDS_S)
         if not waited.met:
@@ -136,6 +168,58 @@ class Grown(Fault, frozen=True):
     def heal(self, at: Place) -> None:
         hook.remove(at.stack)
         at.stack.restart_service()
+
+
+class ClockOff(Fault, frozen=True):
+    """The service's process sees a clock that is behind; neither time as it passes nor the machine is off."""
+
+    behind_s: int
+
+    def inject(self, at: Place) -> None:
+        found = importlib.util.find_spec("libfaketime")
+        folder = Path(found.origin).parent if found and found.origin else Path("libfaketime")
+        library = folder / "vendor" / "libfaketime" / "src" / "libfaketime.so.1"
+        if not library.exists():
+            raise FaultError(f"{self.name}: {library} is missing; install requirements-dev.txt")
+        hook.put(at.stack, _CLOCK.format(behind=self.behind_s), library)
+        at.stack.restart_service(status=None)
+
+    def landed(self, at: Place) -> str:
+        answer = at.stack.ask("GET", "/health", direct=True)
+        date = answer.headers["date"]
+        behind = (datetime.now(UTC) - parsedate_to_datetime(date)).total_seconds()
+        if abs(behind - self.behind_s) > _NEAR_S:
+            raise FaultError(f"{self.name}: the service says that it is {date}, {behind:.0f} s ago")
+        return f"the service says that it is {date}, {behind:.0f} s ago"
+
+    def heal(self, at: Place) -> None:
+        hook.remove(at.stack)
+        at.stack.restart_service()
+
+
+class DiskFull(Fault, frozen=True):
+    """The file system of `state_dir` takes no byte more. Only root can mount one."""
+
+    def _shell(self, at: Place, script: str, *arguments: str) -> Ran:
+        return at.stack.host.shell(script, str(at.stack.layout.state), *arguments, timeout_s=_TAKE_S)
+
+    def inject(self, at: Place) -> None:
+        aside = at.saved / "state"
+        aside.mkdir(mode=0o700)
+        done = self._shell(at, _FILL, str(aside), str(_SPARE_KIB))
+        if not done.ok:
+            raise FaultError(f"{self.name}: no small disk can be mounted, root may: {done.stderr.strip()}")
+
+    def landed(self, at: Place) -> str:
+        tried = self._shell(at, _WRITE)
+        if tried.ok:
+            raise FaultError(f"{self.name}: {at.stack.layout.state} can be written to")
+        return f"a write to {at.stack.layout.state}: {tried.stderr.strip().rpartition(': ')[2]}"
+
+    def heal(self, at: Place) -> None:
+        done = self._shell(at, _EMPTY)
+        if not done.ok:
+            raise FaultError(f"{self.name}: {at.stack.layout.state} stays full: {done.stderr.strip()}")
 
 
 def _main(stack: Stack) -> psutil.Process:
@@ -188,5 +272,21 @@ FAULTS: tuple[Fault, ...] = (
         part="memory",
         must=("memory_increase",),
         scenario=2,
+    ),
+    ClockOff(
+        name="clock-an-hour-off",
+        says="the service's clock is an hour behind",
+        part="clock",
+        # Storage refuses what is signed a quarter of an hour before.
+        must=("clock_offset", "components_healthy", "tts_success_rate", "stt_success_rate"),
+        scenario=3,
+        behind_s=3600,
+    ),
+    DiskFull(
+        name="disk-full",
+        says="the disk that the rollback keeps its records, lock and journals on is full",
+        part="disk",
+        must=("disk_free",),
+        root=True,
     ),
 )

@@ -49,12 +49,12 @@ class VirtualenvFault(Fault, frozen=True):
 
     def prepare(self, at: Place) -> None:
         path = self._harmed(at)
-        _copy(path, at.saved / "was" / path.name)
+        copy(path, at.saved / "was" / path.name)
         (at.saved / "was" / "path").write_text(str(path))
 
     def inject(self, at: Place) -> None:
         path = self._harmed(at)
-        _remove(path)
+        remove(path)
         if self.edit is not None:
             self.edit(at.saved / "was" / path.name, path)
         at.stack.supervisor.restart(service.NAME)
@@ -70,8 +70,8 @@ class VirtualenvFault(Fault, frozen=True):
 
     def heal(self, at: Place) -> None:
         path = self._harmed(at)
-        _remove(path)
-        _copy(at.saved / "was" / path.name, path)
+        remove(path)
+        copy(at.saved / "was" / path.name, path)
         at.stack.restart_service()
         clear_away(at.stack.layout.venv)
 
@@ -80,7 +80,7 @@ def clear_away(live: Path) -> None:
     """Remove what rollbacks have set aside beside a tree: a drill has seen it."""
     for pattern in (".failed.*", ".undone.*"):
         for path in live.parent.glob(live.name + pattern):
-            _remove(path)
+            remove(path)
 
 
 def goes_down(stack: Stack, name: str) -> str:
@@ -96,7 +96,8 @@ def goes_down(stack: Stack, name: str) -> str:
     return f"the service does not start: its supervisor says {waited.seen}"
 
 
-def _copy(source: Path, to: Path) -> None:
+def copy(source: Path, to: Path) -> None:
+    """Copy a file, a link or a whole folder, modes and times with it; `to` must not be there."""
     to.parent.mkdir(exist_ok=True)
     if source.is_dir() and not source.is_symlink():
         shutil.copytree(source, to, symlinks=True)
@@ -104,7 +105,8 @@ def _copy(source: Path, to: Path) -> None:
         shutil.copy2(source, to, follow_symlinks=False)
 
 
-def _remove(path: Path) -> None:
+def remove(path: Path) -> None:
+    """Remove a file, a link or a whole folder, where there is one."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:

@@ -129,6 +129,7 @@ class Deployment:
         self.environment_changed = STARTED - 100
         self.code = {"app/main.py": "aa", "app/api.py": "bb"}
         self.code_changed = STARTED - 200
+        self.compiled_otherwise: list[str] = []
         self.choice = ""
         self.packages = {"fastapi": "0.115.0", "openai": "1.50.0"}
         self.python = "3.11.9"

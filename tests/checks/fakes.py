@@ -127,6 +127,9 @@ class FakeHost:
     def facts(self, path: str) -> FileFacts:
         return FileFacts(path, "regular", 1, 0o600, "root", "root", 0.0, self.d.environment_changed, 1)
 
+    def run(self, argv: list[str], *, timeout_s: float = 30.0) -> Ran:
+        return Ran(0, json.dumps(self.d.compiled_otherwise), "", 0.0)
+
     def shell(self, script: str, *args: str, timeout_s: float = 30.0) -> Ran:
         if "providers.json" in "".join(args):
             return Ran(0, self.d.choice, "", 0.0)

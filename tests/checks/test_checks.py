@@ -147,6 +147,12 @@ BROKEN: list[tuple[str, Callable[[Any], None], set[str], str]] = [
         {"process_runs_current_code"},
         "/srv/app/main.py was changed",
     ),
+    (
+        "stale bytecode",
+        set_to("compiled_otherwise", ["/srv/app/main.py"]),
+        {"process_runs_current_code"},
+        "compiled of /srv/app/main.py, and runs, is something else",
+    ),
     ("image", set_to("image", "sha256:ffff"), {"image_matches_record"}, "sha256:ffff"),
     ("crash loop", crash, {"no_crash_loop"}, "it restarted while it was being checked"),
     ("mixture", older_environment, {"environment_matches_record", "nothing_mixed"}, "environment of 2.2.0"),

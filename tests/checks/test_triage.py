@@ -274,6 +274,17 @@ async def test_another_revision_of_the_database_is_told_without_a_sign(deploymen
     assert "0002, recorded 0003" in found.cure.says
 
 
+async def test_stale_bytecode_is_told_with_what_replaces_it(deployment: Any, triage: Any) -> None:
+    deployment.compiled_otherwise = ["/srv/app/main.py"]
+    found = await triage(deployment)
+    assert (found.scenario, found.cure.level) == (None, 2)
+    assert "__pycache__" in found.cure.command
+    deployment.target = msgspec.structs.replace(
+        deployment.target, code=msgspec.structs.replace(deployment.target.code, backups="/backups/%Y%m%d")
+    )
+    assert "python -m rollback files" in (await triage(deployment)).cure.command
+
+
 async def test_what_cannot_be_told_is_neither_green_nor_a_sign(deployment: Any, triage: Any) -> None:
     deployment.fails_every = 25
     found = await triage(deployment)

@@ -1,5 +1,7 @@
 """A fault turns the operator's own command red, the right criterion first; its cure turns it green."""
 
+import os
+
 import pytest
 
 from drills.faults import active, catalogue
@@ -21,6 +23,8 @@ def one_of_each_cure():
 
 @pytest.mark.parametrize("fault", one_of_each_cure(), ids=lambda fault: fault.name)
 def test_a_fault_is_noticed_and_what_mends_it_is_believed(operator, fault):
+    if fault.root and os.geteuid() != 0:
+        pytest.skip("only root can make it")
     if fault.cure in SHARED:  # what was written since the last backup would be lost, as it should be
         operator.rolls_back("snapshot", fault.cure)
     active.inject(operator.stack, fault.name)

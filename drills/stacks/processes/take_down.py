@@ -4,6 +4,7 @@ import contextlib
 import os
 import shutil
 import signal
+import subprocess
 from pathlib import Path
 
 import psutil
@@ -33,6 +34,7 @@ def take_down(layout: Layout) -> list[int]:
         os.kill(pid, signal.SIGTERM)
         eventually(lambda: Seen(keeper_pid(layout) is None, "the keeper runs"), deadline_s=_ORDERLY_S)
     killed = _kill_remains(layout)
+    _unmount(layout)
     _remove_sockets(layout)
     layout.settled.unlink(missing_ok=True)
     # Thousands of files that nobody looks at afterwards, and that the next `up` makes anew.
@@ -51,6 +53,16 @@ def _kill_remains(layout: Layout) -> list[int]:
             f"{layout.root}: these processes cannot be ended: {[process.pid for process in alive]}"
         )
     return [process.pid for process in remains]
+
+
+def _unmount(layout: Layout) -> None:
+    """What a fault has mounted in the folder; a busy one goes as soon as nobody uses it any more."""
+    for mounted in psutil.disk_partitions(all=True):
+        if Path(mounted.mountpoint).is_relative_to(layout.root):
+            words = ["umount", "--lazy", mounted.mountpoint]
+            ran = subprocess.run(words, capture_output=True, text=True, timeout=_FORCED_S, check=False)
+            if ran.returncode:
+                raise StackError(f"{mounted.mountpoint} cannot be unmounted: {ran.stderr.strip()}")
 
 
 def leftovers(layout: Layout) -> list[psutil.Process]:

@@ -20,7 +20,7 @@ from rollback.site import Site
 from rollback.step import Finding, Step
 from rollback.swap import Swap, Switch, swap
 from rollback.swapping import SwapAction, short
-from target import capture
+from target import bytecode, capture
 from target.api import Health
 from target.description import Code
 from target.errors import ApiError, HostError, TargetError
@@ -70,7 +70,7 @@ class FilesAction(SwapAction[FilesPlan]):
         young = started_after(status, self._changed())
         wanted = found.held if found else record.code if record else None
         # What Python has compiled may be of other code, so that a restart alone would not do.
-        right = _tree(live) == _tree(wanted) and young and _serves(health, record)
+        right = _tree(live) == _tree(wanted) and young and _serves(health, record) and not self._misread()
         if not right and found is None:
             found = self._backup(record)
         source = self.checkout if right or found is None else found.path
@@ -131,6 +131,16 @@ class FilesAction(SwapAction[FilesPlan]):
 
     def lenient(self, plan: FilesPlan) -> bool:
         return plan.named or bool(plan.elsewhere)
+
+    def _misread(self) -> bool:
+        """Whether Python runs something else than the code in place, which it had compiled of another."""
+        if self.site.target.virtualenv is None:
+            return False
+        python = f"{self.site.target.virtualenv.path.rstrip('/')}/bin/python"
+        try:
+            return bool(bytecode.stale(self.site.host, python, f"{self.checkout}/{self.code.package}"))
+        except HostError:
+            return False
 
     def _live(self) -> CodeRecord | None:
         """The code in place; None where it cannot be read, the package being gone for one."""

@@ -1,6 +1,7 @@
 """The action `files`: changed code makes way for the dated backup, and what runs is proven to be that."""
 
 import contextlib
+import importlib.util
 import json
 import os
 import py_compile
@@ -119,6 +120,22 @@ def test_bytecode_of_the_bad_release_never_serves(broken):
     code, out = broken.place.run("files")
     assert code == 0, out
     assert broken.place.serves() == f"of {GOOD}"
+
+
+def test_what_was_compiled_of_another_source_is_not_taken_for_the_code_in_place(trees):
+    """Nobody looks at the source of it any more, so that a restart would do nothing."""
+    names = trees.package / "names.py"
+    other = trees.place.folder / "other.py"
+    other.write_text(names.read_text().replace(GOOD, BAD))
+    cache = importlib.util.cache_from_source(str(names))
+    unchecked = py_compile.PycInvalidationMode.UNCHECKED_HASH
+    py_compile.compile(str(other), cache, str(names), doraise=True, invalidation_mode=unchecked)
+    trees.place.restart()
+    assert trees.place.serves() == f"of {BAD}"
+    code, out = trees.place.run("files")
+    assert code == 0, out
+    assert "already there" not in out
+    assert trees.place.serves() == f"of {GOOD}"
 
 
 def test_bytecode_in_a_backup_is_left_out(broken):

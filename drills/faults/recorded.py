@@ -1,0 +1,73 @@
+"""What faults of releases and their records have in common: nothing of either is left when they are healed."""
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from drills.faults.fault import Fault, Place
+from drills.faults.virtualenv import copy, remove
+from drills.stacks import releases
+from drills.stacks.commands import Commands
+from drills.stacks.layout import Layout, write_private
+from target import capture
+from target.load import load
+from target.record import Record, Records
+
+_NOTHING = Record(name="", version=None, revision=None, taken_at="", taken_by="drill", state="healthy")
+
+
+class Recorded(Fault, frozen=True):
+    """A fault that goes through releases and their records; both, and the environment, are put back afterwards."""
+
+    def prepare(self, at: Place) -> None:
+        layout = at.stack.layout
+        (at.saved / "revision").write_text(releases.revision(Commands(), layout))
+        for path in (layout.environment, layout.environment_previous):
+            (at.saved / path.name).write_bytes(path.read_bytes())
+        for path in _records(layout):
+            if path.exists():
+                copy(path, at.saved / "state" / path.name)
+
+    def heal(self, at: Place) -> None:
+        layout = at.stack.layout
+        for path in (layout.environment, layout.environment_previous):
+            write_private(path, (at.saved / path.name).read_bytes())
+        for path in _records(layout):
+            remove(path)
+            if (saved := at.saved / "state" / path.name).exists():
+                copy(saved, path)
+        releases.check_out(Commands(), layout, (at.saved / "revision").read_text())
+        at.stack.restart_service()
+
+    @staticmethod
+    def deploy(at: Place, version: str) -> None:
+        """Bring the checkout to a release, and the service up with it."""
+        releases.check_out(Commands(), at.stack.layout, f"v{version}")
+        at.stack.restart_service()
+
+    @staticmethod
+    def record(at: Place, version: str) -> None:
+        """As `python -m rollback record` does, but for its requests, of which rows and recordings would stay."""
+        target, host = load(at.stack.layout.target_file, environ=os.environ), at.stack.host
+        records = Records(host, target.state_dir)
+        revision = releases.revision(Commands(), at.stack.layout)
+        facts = {
+            "name": f"{version}-{revision[:7]}",
+            "version": version,
+            "revision": revision,
+            "taken_at": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "taken_by": "drill",
+            "state": "healthy",
+            "why_bad": None,
+            "code": capture.code(target, host),
+            "environment": capture.environment(target, host, records),
+        }
+        record = msgspec.structs.replace(next(iter(records.all()), _NOTHING), **facts)
+        records.save(record)
+        records.expect(record.name)
+
+
+def _records(layout: Layout) -> tuple[Path, Path]:
+    return layout.state / "records", layout.state / "expected"

@@ -1,0 +1,51 @@
+"""Whether Python would run, of a package on a host, what its sources say: what it has compiled of them may be older."""
+
+import msgspec
+
+from target.errors import HostError
+from target.host import Host
+
+_LOOK_S = 60.0
+
+# As the import system decides: what was compiled is used where it names the source's hash, or its time and size, or
+# where nobody is to look at the source at all. Two code objects are equal wherever their files lie.
+_LOOK = """
+import importlib.util, json, marshal, os, sys
+stale = []
+def used(compiled, source, path):
+    if compiled[:4] != importlib.util.MAGIC_NUMBER:
+        return False
+    flags, facts = int.from_bytes(compiled[4:8], "little"), os.stat(path)
+    if flags & 0b1:
+        return not flags & 0b10 or compiled[8:16] == importlib.util.source_hash(source)
+    told = int.from_bytes(compiled[8:12], "little"), int.from_bytes(compiled[12:16], "little")
+    return told == (int(facts.st_mtime) & 0xFFFFFFFF, facts.st_size & 0xFFFFFFFF)
+def same(compiled, source, path):
+    try:
+        return marshal.loads(compiled[16:]) == compile(source, path, "exec", dont_inherit=True)
+    except (EOFError, TypeError, ValueError, SyntaxError):
+        return False
+for folder, folders, names in os.walk(sys.argv[1]):
+    folders[:] = [name for name in folders if name != "__pycache__"]
+    for path in (os.path.join(folder, name) for name in names if name.endswith(".py")):
+        try:
+            with open(importlib.util.cache_from_source(path), "rb") as file:
+                compiled = file.read()
+        except FileNotFoundError:
+            continue
+        with open(path, "rb") as file:
+            source = file.read()
+        if used(compiled, source, path) and not same(compiled, source, path):
+            stale.append(path)
+print(json.dumps(sorted(stale)))
+"""
+
+
+def stale(host: Host, interpreter: str, folder: str) -> list[str]:
+    """The sources below a folder of which `interpreter` would run something else. Raises HostError: it cannot tell."""
+    ran = host.run([interpreter, "-I", "-B", "-c", _LOOK, folder], timeout_s=_LOOK_S)
+    try:
+        return msgspec.json.decode(ran.stdout, type=list[str])
+    except msgspec.DecodeError:
+        said = (ran.stderr.strip() or f"status {ran.status}").splitlines()[-1]
+        raise HostError(f"{interpreter} on {host.url} cannot tell what it has compiled: {said}") from None
