@@ -22,6 +22,7 @@ from drills.matrix.workplace import alone, clear, keep_logs, note, noted
 from drills.stacks.commands import tethered
 from drills.stacks.kinds import Say
 
+WORKER = "drills.matrix.worker"
 _STACKS_AGAIN = 3
 _SILENT_S = 600.0
 _LOOK_S = 5.0
@@ -38,7 +39,7 @@ class _Worker:
         self.busy: str | None = None
         self.began = self.heard = time.monotonic()
         self.ready = self.dismissed = False
-        words = [sys.executable, "-m", "drills.matrix.worker", kind, str(self.stack), str(folder / "runs")]
+        words = [sys.executable, "-m", WORKER, kind, str(self.stack), str(folder / "runs")]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 tethered(words, "TERM"),
@@ -178,6 +179,8 @@ class Taking:
                 took = time.monotonic() - worker.began
                 well = "is not well" if row.failed or row.trouble else "is judged good"
                 self._say(f"stack {worker.number} is up, recorded, and {well} · {took:.0f} s")
+                if row.failed or row.trouble:
+                    worker.give(None)
             worker.ready = True
         else:
             self._note(row)
@@ -192,10 +195,14 @@ class Taking:
     def _over(self, worker: _Worker) -> None:
         """A worker came to its end: in good order, or in the middle of a row."""
         worker.end()
-        if worker.busy is not None and worker.busy not in self._rows:
+        lost = worker.busy if worker.busy not in self._rows else None
+        if lost is not None and worker.process.returncode == 1:
+            # It gave up its stack after the row before, and has not begun with this one.
+            self._queue.appendleft(lost)
+        elif lost is not None:
             trouble = f"the stack was lost: {worker.why()}"
-            row = Row(fault=worker.busy, taken_at=now(), commit=self._commit, trouble=trouble)
-            self._note(of(self._faults[worker.busy], row))
+            row = Row(fault=lost, taken_at=now(), commit=self._commit, trouble=trouble)
+            self._note(of(self._faults[lost], row))
         if worker.process.returncode == 0 or not self._queue:
             return
         self._say(f"stack {worker.number} cannot be used any more: {worker.why()}")

@@ -82,6 +82,12 @@ def test_killed_resumed_interrupted_and_nothing_is_left(tmp_path):
     assert str(tmp_path) not in (tmp_path / "matrix.json").read_text("utf-8")
     assert [path for path in tmp_path.glob("stack-*") if path.name.endswith("1")] == []
 
+    mutated = start(tmp_path, FAULTS[0], "--mutate")
+    said, _ = mutated.communicate(timeout=300)
+    assert mutated.returncode == 0, said
+    assert "ALL NOTICED" in said
+    assert running(tmp_path) == []
+
     ended = start(tmp_path, FAULTS[0])
     try:
         seen = eventually(lambda: Seen(bool(running(tmp_path)), "no stack yet"), deadline_s=60)
