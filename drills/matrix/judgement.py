@@ -1,36 +1,8 @@
 """What the rows mean: caught or not, false silence, false alarms, and the holes of a matrix."""
 
 from collections.abc import Iterable, Mapping
-from typing import Literal
 
-import msgspec
-
-from drills.matrix.row import HEALTHY, Row
-
-Kind = Literal["not caught", "false silence", "false alarm", "named wrong", "never red", "not elsewhere"]
-
-
-class Hole(msgspec.Struct, frozen=True):
-    """Something that a check, a fault or the list of either has to be mended for; `of` is a fault or a criterion."""
-
-    kind: Kind
-    of: str
-    what: str
-
-
-def caught_by(row: Row) -> list[str]:
-    """The criteria that had to fail and did."""
-    return [name for name in row.failed if name in row.must]
-
-
-def silent(row: Row) -> list[str]:
-    """The criteria that had to fail and did not."""
-    return [name for name in row.must if name not in row.failed]
-
-
-def alarms(row: Row) -> list[str]:
-    """The criteria that failed and neither had to nor could."""
-    return [name for name in row.failed if name not in row.must and name not in row.may]
+from drills.matrix.row import HEALTHY, Hole, Row
 
 
 def named_wrong(row: Row) -> str | None:
@@ -44,16 +16,16 @@ def of_row(row: Row) -> list[Hole]:
     if row.trouble:
         return []
     found: list[Hole] = []
-    if row.fault != HEALTHY and not caught_by(row):
+    if row.fault != HEALTHY and not row.caught_by:
         seen = f"{', '.join(row.failed)} failed" if row.failed else "nothing failed"
         wanted = f"has to turn {', '.join(row.must)} red" if row.must else "says of no criterion that it must"
         found.append(Hole("not caught", row.fault, f"{wanted}; {seen}"))
-    elif missed := silent(row):
-        outcomes = [f"{name} is {_outcome(row, name)}" for name in missed]
+    elif row.silent:
+        outcomes = [f"{name} is {_outcome(row, name)}" for name in row.silent]
         found.append(Hole("false silence", row.fault, "; ".join(outcomes)))
-    if wrong := alarms(row):
+    if row.alarms:
         after = f" (before it: {row.after})" if row.after else ""
-        told = "; ".join(f"{name}: {row.failed[name]}" for name in wrong)
+        told = "; ".join(f"{name}: {row.failed[name]}" for name in row.alarms)
         found.append(Hole("false alarm", row.fault, f"{told}{after}"))
     elif first := named_wrong(row):
         found.append(

@@ -4,7 +4,6 @@ from html import escape
 from pathlib import Path
 from string import Template
 
-from drills.matrix.judgement import caught_by
 from drills.matrix.report import (
     ALARM,
     CAUGHT,
@@ -36,8 +35,7 @@ _CLASSES = {
 def html(matrix: Matrix, report: Report) -> str:
     """The page."""
     facts = (
-        f"commit {matrix.commit} · "
-        f"{matrix.taken_at} · {matrix.cores} cores, {matrix.jobs} stacks side by side"
+        f"commit {matrix.commit} · {matrix.taken_at} · {matrix.cores} cores · stacks at a time: {matrix.jobs}"
     )
     return Template(_PAGE.read_text("utf-8")).substitute(
         title=escape(f"Detection matrix, stack {matrix.stack}"),
@@ -82,7 +80,7 @@ def _evidence(row: Row) -> str:
     seconds = "" if row.verdict_s is None else f"{row.verdict_s:.1f} s"
     return (
         f'<tr><td class="text wrap">{escape(label(row))}</td><td class="wrap">{escape(row.trouble or row.landed)}</td>'
-        f'<td class="wrap">{"<br>".join(map(escape, caught_by(row)))}</td><td class="n">{seconds}</td>'
+        f'<td class="wrap">{"<br>".join(map(escape, row.caught_by))}</td><td class="n">{seconds}</td>'
         f'<td class="wrap">{told}</td></tr>'
     )
 

@@ -7,8 +7,8 @@ import msgspec
 from checks.criterion import Criterion
 from checks.criterion import criteria as all_criteria
 from drills.matrix.elsewhere import Elsewhere, elsewhere
-from drills.matrix.judgement import Hole, exit_code, of_criteria, of_row
-from drills.matrix.row import HEALTHY, Matrix, Row
+from drills.matrix.judgement import exit_code, of_criteria, of_row
+from drills.matrix.row import HEALTHY, Hole, Matrix, Row
 
 CAUGHT, COULD, ALARM, SILENT, UNKNOWN, PASSED, NOT_THERE = "#", "+", "!", "o", "?", ".", " "
 SIGNS = {
@@ -52,6 +52,11 @@ def report(matrix: Matrix, *, whole: bool, wanted: Iterable[str]) -> Report:
     if whole:
         holes += of_criteria(matrix.rows, [criterion.name for criterion in known], apart)
     return Report(known, apart, holes, missing, whole, exit_code(holes, matrix.rows, wanted=names))
+
+
+def judged(matrix: Matrix, report: Report) -> Matrix:
+    """The matrix with what was found of it, to be written."""
+    return msgspec.structs.replace(matrix, holes=tuple(report.holes), exit_code=report.exit_code)
 
 
 def sign(row: Row, criterion: str) -> str:

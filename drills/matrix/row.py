@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
@@ -11,6 +12,7 @@ from drills.stacks.errors import StackError
 
 FORMAT = 1
 HEALTHY = "healthy"
+HoleKind = Literal["not caught", "false silence", "false alarm", "named wrong", "never red", "not elsewhere"]
 SCHEMA = Path(__file__).with_name("matrix.schema.json")
 
 
@@ -21,6 +23,9 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     was active before on the same stack. Seconds: to inject with proof, from then to the verdict, to heal. `trouble` is
     why the row is inconclusive, empty where it is not. A row of no fault (`healthy`) says what a stack that should be
     well shows.
+
+    What follows from that is always worked out anew: `caught_by`, those that had to fail and did; `silent`, those that
+    had to and did not; `alarms`, those that failed and neither had to nor might.
     """
 
     fault: str
@@ -41,6 +46,19 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     passed: tuple[str, ...] = ()
     not_applicable: tuple[str, ...] = ()
     trouble: str = ""
+    caught_by: tuple[str, ...] = ()
+    silent: tuple[str, ...] = ()
+    alarms: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        expected = {*self.must, *self.may}
+        told = {
+            "caught_by": tuple(name for name in self.failed if name in self.must),
+            "silent": tuple(name for name in self.must if name not in self.failed),
+            "alarms": tuple(name for name in self.failed if name not in expected),
+        }
+        for name, value in told.items():
+            msgspec.structs.force_setattr(self, name, value)
 
     @property
     def criteria(self) -> set[str]:
@@ -53,8 +71,19 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
         return (self.inject_s or 0.0) + (self.verdict_s or 0.0) + (self.heal_s or 0.0)
 
 
+class Hole(msgspec.Struct, frozen=True):
+    """Something that a check, a fault or the list of either has to be mended for; `of` is a fault or a criterion."""
+
+    kind: HoleKind
+    of: str
+    what: str
+
+
 class Matrix(msgspec.Struct, frozen=True, kw_only=True):
-    """Rows of one stack; commit, date (UTC), cores of the machine and seconds are those of the newest run in it."""
+    """Rows of one stack; commit, date (UTC), cores of the machine and seconds are those of the newest run in it.
+
+    `holes` and `exit_code` as they were judged when it was written.
+    """
 
     schema: int = FORMAT
     stack: str
@@ -63,6 +92,8 @@ class Matrix(msgspec.Struct, frozen=True, kw_only=True):
     cores: int
     jobs: int
     seconds: float
+    exit_code: int | None = None
+    holes: tuple[Hole, ...] = ()
     rows: tuple[Row, ...]
 
 

@@ -2,7 +2,6 @@
 
 import textwrap
 
-from drills.matrix.judgement import alarms, caught_by, silent
 from drills.matrix.report import SIGNS, Report, ending, label, sign
 from drills.matrix.row import Matrix, Row
 
@@ -15,7 +14,7 @@ def line_of(row: Row) -> str:
     """A row in a line, as it comes."""
     if row.trouble:
         return f"? {row.fault}: {row.trouble}"
-    caught, missed, wrong = caught_by(row), silent(row), alarms(row)
+    caught, missed, wrong = row.caught_by, row.silent, row.alarms
     more = f" and {len(caught) - 1} more" if caught[1:] else ""
     parts = [f"caught by {caught[0]}{more}" if caught else "NOT CAUGHT"]
     parts += [f"silent: {', '.join(missed)}"] if missed and caught else []

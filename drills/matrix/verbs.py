@@ -74,7 +74,7 @@ def _matrix(given: argparse.Namespace) -> int:
     from drills.faults import catalogue
     from drills.matrix import kept as kept_results
     from drills.matrix import page, row, table
-    from drills.matrix.report import report as judged
+    from drills.matrix.report import judged, report
     from drills.matrix.runs import Taking
 
     if given.mutate:
@@ -84,17 +84,18 @@ def _matrix(given: argparse.Namespace) -> int:
     folder = given.dir.resolve()
     with _told_how_to_resume(folder / "rows.jsonl"):
         matrix = Taking(faults, given.stack, folder, given.jobs, say).take(resume=given.resume)
-    report = judged(matrix, whole=whole, wanted=[fault.name for fault in faults])
-    row.write(matrix, folder / "matrix.json")
-    (folder / "matrix.html").write_text(page.html(matrix, report), "utf-8")
-    say(table.text(matrix, report))
+    found = report(matrix, whole=whole, wanted=[fault.name for fault in faults])
+    row.write(judged(matrix, found), folder / "matrix.json")
+    (folder / "matrix.html").write_text(page.html(matrix, found), "utf-8")
+    say(table.text(matrix, found))
     say(f"{folder / 'matrix.json'}\n{folder / 'matrix.html'}")
     if given.keep:
         known = [fault.name for fault in catalogue.FAULTS if given.stack in fault.stacks]
         kept = kept_results.matrix_file(given.stack)
-        row.write(row.merged(row.read(kept), matrix, known), kept)
+        merged = row.merged(row.read(kept), matrix, known)
+        row.write(judged(merged, report(merged, whole=True, wanted=known)), kept)
         say(f"kept in {kept}")
-    return report.exit_code
+    return found.exit_code
 
 
 def _mutate(given: argparse.Namespace) -> int:

@@ -4,13 +4,10 @@ import msgspec
 import pytest
 
 from drills.matrix.judgement import (
-    alarms,
-    caught_by,
     exit_code,
     named_wrong,
     of_criteria,
     of_row,
-    silent,
 )
 from tests.drills.matrix.rows import ALL, APART, healthy, row
 
@@ -19,8 +16,8 @@ GOOD = row("broken", "error_rate", "p95_response_time", "metrics_move", **MUST)
 
 
 def test_a_row_as_it_has_to_be_has_no_hole():
-    assert caught_by(GOOD) == ["error_rate", "metrics_move"]
-    assert (silent(GOOD), alarms(GOOD), named_wrong(GOOD)) == ([], [], None)
+    assert GOOD.caught_by == ("error_rate", "metrics_move")
+    assert (GOOD.silent, GOOD.alarms, named_wrong(GOOD)) == ((), (), None)
     assert of_row(GOOD) == []
 
 
@@ -59,6 +56,13 @@ def test_what_is_wrong_with_a_row_is_a_hole(seen, kind, told):
     (hole,) = [hole for hole in of_row(seen) if hole.kind == kind]
     assert hole.of == seen.fault
     assert told in hole.what
+
+
+def test_what_a_row_means_follows_what_was_seen_and_what_its_fault_says():
+    seen = row("broken", "error_rate", "debug_off", caught_by=("x",), **MUST)
+    assert (seen.caught_by, seen.silent, seen.alarms) == (("error_rate",), ("metrics_move",), ("debug_off",))
+    told = msgspec.structs.replace(seen, must=("debug_off",), may=())
+    assert (told.caught_by, told.silent, told.alarms) == (("debug_off",), (), ("error_rate",))
 
 
 def test_a_false_alarm_is_told_beside_a_false_silence():
