@@ -1,10 +1,12 @@
 """What a rollback may leave different, by action; whatever else is different is collateral damage."""
 
 import re
+from collections.abc import Sequence
 
 from drills.inventory import Change, Inventory, OnHost, file_changes, store_changes
 from drills.stacks import service
-from drills.stacks.storage import BACKUP_BUCKET
+from drills.stacks.storage import BACKUP_BUCKET, BUCKET
+from drills.traffic.ledger import Call
 from drills.traffic.traffic import MARK as TRAFFIC
 
 _SUITE = "rollback-suite"  # the default of the target's `api.mark`
@@ -45,7 +47,13 @@ _KEPT = {
 }
 
 
-def collateral(action: str, broken: OnHost, before: Inventory, after: Inventory) -> list[Change]:
+# The storage's clock tells whole seconds, and the service goes on with a call that nobody waits for any more.
+_CLOCK_S, _GOES_ON_S = 1.0, 5.0
+
+
+def collateral(
+    action: str, broken: OnHost, before: Inventory, after: Inventory, calls: Sequence[Call]
+) -> list[Change]:
     """What the rollback changed beside what it is for.
 
     Files and processes are compared with how the fault left them (`broken`), all else with what was there `before`
@@ -60,10 +68,21 @@ def collateral(action: str, broken: OnHost, before: Inventory, after: Inventory)
     ]
     others = [change for change in files if not may.fullmatch(change.name)]
     stores = _without_kept(store_changes(before, after, CLIENTS), _KEPT.get(action, ""))
-    return others + restarted + stores
+    return others + restarted + [change for change in stores if not cut_short(change, after, calls)]
 
 
-def left_over(before: Inventory, healed: Inventory) -> list[Change]:
+def cut_short(change: Change, after: Inventory, calls: Sequence[Call]) -> bool:
+    """Whether it is the object of a call that was not acknowledged: the service was stopped before it wrote the row."""
+    if change.kind != "object" or change.how != "new" or not change.name.startswith(f"{BUCKET}/"):
+        return False
+    written = after.objects[change.name].written
+    return any(
+        not call.acknowledged and call.started - _CLOCK_S <= written <= call.ended + _GOES_ON_S
+        for call in calls
+    )
+
+
+def left_over(before: Inventory, healed: Inventory, calls: Sequence[Call]) -> list[Change]:
     """What is not as it was before the drill: contents and modes of files, but for what was set aside, and the stores.
 
     A file that was put back has another time.
@@ -74,7 +93,8 @@ def left_over(before: Inventory, healed: Inventory) -> list[Change]:
         for change in file_changes(before.on_host.files, healed.on_host.files)
         if change.how != "time" and not spared.fullmatch(change.name)
     ]
-    return files + _without_kept(store_changes(before, healed, CLIENTS), "|".join(_KEPT.values()))
+    stores = _without_kept(store_changes(before, healed, CLIENTS), "|".join(_KEPT.values()))
+    return files + [change for change in stores if not cut_short(change, healed, calls)]
 
 
 def _without_kept(changes: list[Change], kept: str) -> list[Change]:

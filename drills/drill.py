@@ -28,6 +28,7 @@ from target.wait import Seen, eventually
 
 _TRIAGE_S = 120.0
 _CHECKS_S = 240.0
+_LONG_CHECKS_S = 900.0
 _ROLLBACK_S = 900.0
 _SNAPSHOT_S = 120.0
 _PER_SECOND = 3.0
@@ -59,7 +60,7 @@ class Drill:
         self._drilled = Drilled(
             fault=fault.name,
             family=fault.family,
-            stack=str(stack.layout.root),
+            stack=stack.kind,
             cure=fault.cure,
             level=fault.level,
             started_at=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -157,7 +158,7 @@ class Drill:
             self._drilled.scenario = found.scenario
             finding = detection.by_triage(self._fault, found)
             if not finding.holds and self._fault.scenario is None:
-                judged_typed, judged = self._judges("detected")
+                judged_typed, judged = self._judges("detected", self._fault.budget)
                 finding = detection.by_checks(self._fault, judged, judged_typed.says)
         self._drilled.detected = finding
         self._happened("noticed" if finding.holds else "not noticed", finding.says)
@@ -225,9 +226,10 @@ class Drill:
     def _counted_again(self, cure: str, fault_left: OnHost, before: Inventory, *, left: bool) -> None:
         self._stack.supervisor.wait_settled()
         after = inventory.take(self._stack, before)
-        self._drilled.lost = lost = recovery.lost(self._traffic.calls(), after)
+        calls = self._traffic.calls()
+        self._drilled.lost = lost = recovery.lost(calls, after)
         self._happened("RPO", f"{lost.count} of {lost.acknowledged} acknowledged writes are gone")
-        changes = [str(change) for change in collateral(cure, fault_left, before, after)]
+        changes = [str(change) for change in collateral(cure, fault_left, before, after, calls)]
         changes += ["process: the rollback left some running"] if left else []
         self._folder.write_json("collateral.json", changes)
         self._drilled.collateral = _nothing(changes, "nothing else changed")
@@ -245,16 +247,19 @@ class Drill:
                 return
             self._stack.wait_service()
             self._stack.supervisor.wait_settled()
-            changes = [str(change) for change in left_over(before, inventory.take(self._stack, before))]
+            healed = inventory.take(self._stack, before)
+            changes = [str(change) for change in left_over(before, healed, self._traffic.calls())]
             self._drilled.cleaned = _nothing(changes, "all is as before")
         except StackError as error:
             self._drilled.cleaned = Finding(False, self._folder.text(str(error).splitlines()[0]))
         self._happened("cleaned up", self._drilled.cleaned.says)
 
-    def _judges(self, folder: str) -> tuple[Typed, Judged | None]:
-        """`pytest -m post_rollback`, its verdict in that folder of the run's."""
+    def _judges(self, folder: str, budget: int | None = None) -> tuple[Typed, Judged | None]:
+        """`pytest -m post_rollback`, its verdict in that folder of the run's; `budget` is how many requests it has."""
         where = self._folder.path / folder
-        typed = self._types("pytest", "-m", "post_rollback", "--run-dir", str(where), limit_s=_CHECKS_S)
+        words = ["pytest", "-m", "post_rollback", "--run-dir", str(where)]
+        words += ["--set", f"budget.requests={budget}"] if budget else []
+        typed = self._types(*words, limit_s=_CHECKS_S if budget is None else _LONG_CHECKS_S)
         where.mkdir(exist_ok=True)
         (where / "checks.txt").write_text(self._folder.text(typed.out + typed.errors), "utf-8")
         try:

@@ -64,11 +64,18 @@ class OnHost(msgspec.Struct, frozen=True):
     parts: Mapping[str, Part]
 
 
+class Object(msgspec.Struct, frozen=True):
+    """An object: a hash of its content, and when it was written by the storage's clock (seconds since the epoch)."""
+
+    content: str
+    written: float
+
+
 class Inventory(msgspec.Struct, frozen=True):
     """Everything by name: objects by bucket and key, rows by request, tables and what belongs to them."""
 
     on_host: OnHost
-    objects: Mapping[str, str]
+    objects: Mapping[str, Object]
     rows: Mapping[str, tuple[Row, ...]]
     schema: Mapping[str, str]
 
@@ -143,11 +150,13 @@ def _facts(path: Path, before: FileFacts | None) -> FileFacts:
     return FileFacts(seen.st_mode, seen.st_uid, seen.st_gid, seen.st_mtime_ns, content, stamp)
 
 
-def _objects(stack: Stack) -> dict[str, str]:
+def _objects(stack: Stack) -> dict[str, Object]:
     store = stack.store()
     try:
         return {
-            f"{bucket}/{item.object_name}": f"{item.size} {item.etag}"
+            f"{bucket}/{item.object_name}": Object(
+                f"{item.size} {item.etag}", item.last_modified.timestamp() if item.last_modified else 0.0
+            )
             for bucket in (BUCKET, BACKUP_BUCKET)
             for item in store.list_objects(bucket, recursive=True)
         }
@@ -213,10 +222,14 @@ def store_changes(before: Inventory, after: Inventory, known_clients: frozenset[
     }
     changes += [
         change
-        for change in _mapping("object", before.objects, after.objects)
+        for change in _mapping("object", _contents(before), _contents(after))
         if change.how != "new" or change.name not in written
     ]
     return changes
+
+
+def _contents(inventory: Inventory) -> dict[str, str]:
+    return {name: item.content for name, item in inventory.objects.items()}
 
 
 def _mapping(kind: str, before: Mapping[str, object], after: Mapping[str, object]) -> list[Change]:

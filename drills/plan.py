@@ -6,12 +6,17 @@ from drills.faults.catalogue import FAULTS, find
 from drills.faults.fault import Fault, FaultError
 from rollback.catalogue import OFFERS
 
-# For each action the first fault that it cures.
-REHEARSED: dict[str, Fault] = {
-    action: next(fault for fault in FAULTS if fault.cure == action)
-    for action in OFFERS
-    if any(fault.cure == action for fault in FAULTS)
-}
+
+def rehearsed(stack: str) -> dict[str, Fault]:
+    """For each action the first fault that it cures on that kind of stack."""
+    there = [fault for fault in FAULTS if stack in fault.stacks]
+    cured = {action: next((fault for fault in there if fault.cure == action), None) for action in OFFERS}
+    return {action: fault for action, fault in cured.items() if fault is not None}
+
+
+def not_rehearsed(stack: str) -> list[str]:
+    """The actions that no fault rehearses on that kind of stack."""
+    return [action for action in OFFERS if action not in rehearsed(stack)]
 
 
 def chosen(names: Sequence[str], family: str | None, *, every: bool, stack: str) -> list[Fault]:
@@ -19,8 +24,9 @@ def chosen(names: Sequence[str], family: str | None, *, every: bool, stack: str)
 
     Raises FaultError: a name that there is not, a fault that cannot be made there, or nothing at all.
     """
+    rehearsals = rehearsed(stack)
     if names:
-        faults = [REHEARSED.get(name) or find(name) for name in names]
+        faults = [rehearsals.get(name) or find(name) for name in names]
         elsewhere = [fault.name for fault in faults if stack not in fault.stacks]
         if elsewhere:
             raise FaultError(f"{', '.join(elsewhere)} cannot be made on the stack {stack}")
@@ -28,13 +34,8 @@ def chosen(names: Sequence[str], family: str | None, *, every: bool, stack: str)
     families = sorted({fault.family for fault in FAULTS})
     if family is not None and family not in families:
         raise FaultError(f"there is no family {family!r}; there is: {', '.join(families)}")
-    among = FAULTS if every or family is not None else tuple(REHEARSED.values())
+    among = FAULTS if every or family is not None else tuple(rehearsals.values())
     faults = [fault for fault in among if stack in fault.stacks and family in (None, fault.family)]
     if not faults:
         raise FaultError(f"no fault of that kind can be made on the stack {stack}")
     return faults
-
-
-def not_rehearsed(stack: str) -> list[str]:
-    """The actions that no fault rehearses on that kind of stack."""
-    return [action for action in OFFERS if action not in REHEARSED or stack not in REHEARSED[action].stacks]

@@ -15,7 +15,7 @@ from drills.outcome import Drilled, Finding, exit_code
 from drills.plan import chosen, not_rehearsed
 from drills.runfolder import RunFolder
 from drills.saying import to_errors, to_output
-from drills.settle import settle
+from drills.settle import alone, settle
 from drills.stacks.errors import StackError
 from drills.stacks.stack import Stack
 from drills.venue import Venue
@@ -72,7 +72,7 @@ def _drill(venue: Venue, fault: Fault, before: list[Drilled], say: Say) -> Drill
     steady = None
     if last is not None and last.verdict == "passed":
         steady = Finding(True, f"proven by the drill before, {last.fault}")
-    with closing(Stack.running_at(venue.folder)) as stack:
+    with closing(Stack.running_at(venue.folder)) as stack, alone(stack):
         if steady is None:
             for done in settle(stack):
                 say(f"  {done}")

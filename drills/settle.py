@@ -1,6 +1,9 @@
-"""A stack that a drill may begin on: what an earlier one that was killed has left is brought to an end."""
+"""A stack that a drill may begin on: no other is at work there, and what one that was killed has left is ended."""
 
+import contextlib
+import fcntl
 import json
+from collections.abc import Iterator
 
 from drills.faults import active
 from drills.operator import Operator
@@ -9,6 +12,17 @@ from drills.stacks.stack import Stack
 
 _STATUS_S = 60.0
 _RESUME_S = 600.0
+
+
+@contextlib.contextmanager
+def alone(stack: Stack) -> Iterator[None]:
+    """The only drill on the stack, for a `with` block. Raises StackError where another is at work."""
+    with (stack.layout.run / "drill.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StackError(f"another drill is at work on the stack in {stack.layout.root}") from None
+        yield
 
 
 def settle(stack: Stack) -> list[str]:

@@ -16,7 +16,7 @@ from drills.operator import Operator
 from drills.outcome import Word
 from drills.runfolder import RunFolder
 from drills.saying import to_errors, to_output
-from drills.settle import settle
+from drills.settle import alone, settle
 from drills.stacks.errors import StackError
 from drills.stacks.layout import write_private
 from drills.stacks.stack import Stack
@@ -112,7 +112,7 @@ class Soak:
         self._other = stack.layout.run / "soak.env"
         self._traffic = Traffic(stack.url, stack.secrets.api_token, self._folder.path, _PER_SECOND)
         self._soaked = Soaked(
-            stack=str(stack.layout.root),
+            stack=stack.kind,
             started_at=datetime.now(UTC).isoformat(timespec="seconds"),
             folder=str(self._folder.path),
         )
@@ -215,7 +215,7 @@ def soak(kind: str, folder: Path | None, count: int, *, as_json: bool) -> int:
     say: Say = to_errors if as_json else to_output
     with Venue(kind, folder, say) as venue:
         venue.open()
-        with closing(Stack.running_at(venue.folder)) as stack:
+        with closing(Stack.running_at(venue.folder)) as stack, alone(stack):
             soaked = Soak(stack, count, say).carry_out()
     if as_json:
         to_output(msgspec.json.format(msgspec.json.encode(soaked)).decode())

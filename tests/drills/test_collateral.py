@@ -4,9 +4,10 @@ import msgspec
 import pytest
 
 from drills.collateral import collateral, left_over
-from drills.inventory import FileFacts, Inventory, OnHost, Part, Row
+from drills.inventory import FileFacts, Inventory, Object, OnHost, Part, Row
 from drills.stacks import service
 from drills.stacks.storage import BACKUP_BUCKET, BUCKET
+from drills.traffic.ledger import Call
 
 
 def fact(content="one", mode=0o100600, changed=1, owner=0):
@@ -23,7 +24,7 @@ FILES = {
 PARTS = {"postgres": Part("RUNNING", 1), service.NAME: Part("RUNNING", 2)}
 BEFORE = Inventory(
     OnHost(FILES, PARTS),
-    {f"{BUCKET}/tts/a.ogg": "1 x"},
+    {f"{BUCKET}/tts/a.ogg": Object("1 x", 100.0)},
     {"a": (Row("", "tts/a.ogg", "h"),)},
     {"public.t": "id"},
 )
@@ -38,8 +39,8 @@ def after(files=None, parts=None, objects=None, rows=None, schema=None):
     )
 
 
-def told(action, now, broken=BEFORE.on_host):
-    return [str(change) for change in collateral(action, broken, BEFORE, now)]
+def told(action, now, broken=BEFORE.on_host, calls=()):
+    return [str(change) for change in collateral(action, broken, BEFORE, now, calls)]
 
 
 def without(mapping, name):
@@ -94,7 +95,10 @@ def test_another_process_that_was_restarted_or_stopped_is_damage():
 
 
 def test_what_the_traffic_has_had_written_is_none():
-    now = after(objects={f"{BUCKET}/tts/b.ogg": "2 y"}, rows={"b": (Row("drill-traffic", "tts/b.ogg", "i"),)})
+    now = after(
+        objects={f"{BUCKET}/tts/b.ogg": Object("2 y", 100.0)},
+        rows={"b": (Row("drill-traffic", "tts/b.ogg", "i"),)},
+    )
     assert told("environment", now) == []
 
 
@@ -104,8 +108,8 @@ def test_what_the_traffic_has_had_written_is_none():
         (after(rows={"a": (Row("", "tts/a.ogg", "other"),)}), "row a: content"),
         (after(rows={"b": (Row("somebody", None, "i"),)}), "row b: new"),
         (after(rows={"b": (Row("drill-traffic", None, "i"), Row("drill-traffic", None, "j"))}), "row b: new"),
-        (after(objects={f"{BUCKET}/tts/a.ogg": "1 y"}), f"object {BUCKET}/tts/a.ogg: content"),
-        (after(objects={f"{BUCKET}/tts/b.ogg": "1 y"}), f"object {BUCKET}/tts/b.ogg: new"),
+        (after(objects={f"{BUCKET}/tts/a.ogg": Object("1 y", 100.0)}), f"object {BUCKET}/tts/a.ogg: content"),
+        (after(objects={f"{BUCKET}/tts/b.ogg": Object("1 y", 100.0)}), f"object {BUCKET}/tts/b.ogg: new"),
         (after(schema={"database scratch": ""}), "schema database scratch: new"),
         (msgspec.structs.replace(BEFORE, rows={}), "row a: gone"),
         (msgspec.structs.replace(BEFORE, objects={}), f"object {BUCKET}/tts/a.ogg: gone"),
@@ -122,14 +126,28 @@ def test_what_the_database_action_keeps_for_its_undo_is_none():
 
 
 def test_what_the_objects_action_sets_aside_is_none():
-    now = after(objects={f"{BACKUP_BUCKET}/.failed/20261128T055653Z/tts/a.ogg": "1 y"})
+    now = after(objects={f"{BACKUP_BUCKET}/.failed/20261128T055653Z/tts/a.ogg": Object("1 y", 100.0)})
     assert told("objects", now) == []
     assert len(told("database", now)) == 1
 
 
+@pytest.mark.parametrize(
+    ("status", "started", "name", "damage"),
+    [
+        (503, 99.0, f"{BUCKET}/tts/b.ogg", 0),
+        (200, 99.0, f"{BUCKET}/tts/b.ogg", 1),
+        (503, 50.0, f"{BUCKET}/tts/b.ogg", 1),
+        (503, 99.0, f"{BACKUP_BUCKET}/tts/b.ogg", 1),
+    ],
+)
+def test_the_object_of_a_call_that_the_restart_cut_short_is_none(status, started, name, damage):
+    call = Call(operation="tts", intended=started, started=started, ended=started + 1, status=status)
+    assert len(told("environment", after(objects={name: Object("1 y", 100.0)}), calls=[call])) == damage
+
+
 def test_after_healing_only_times_and_what_was_set_aside_may_differ():
     healed = after({"service/.env": fact(changed=9), "service/.env.failed.20261128T052934Z": fact("broken")})
-    assert left_over(BEFORE, healed) == []
-    assert [str(each) for each in left_over(BEFORE, after({"service/.env": fact("broken")}))] == [
+    assert left_over(BEFORE, healed, []) == []
+    assert [str(each) for each in left_over(BEFORE, after({"service/.env": fact("broken")}), [])] == [
         "file service/.env: content"
     ]

@@ -5,10 +5,11 @@ import os
 import pytest
 
 from drills.faults import active, catalogue
-from drills.plan import REHEARSED
+from drills.plan import rehearsed
 from rollback.snapshots.catalogue import SHARED
 
 pytestmark = pytest.mark.drill
+REHEARSED = rehearsed("processes")
 
 
 def one_of_each_cure():

@@ -9,7 +9,7 @@ import pytest
 from drills import drill as drilling
 from drills.faults.active import Active
 from drills.faults.fault import Fault, FaultError
-from drills.inventory import Inventory, OnHost, Part, Row
+from drills.inventory import Inventory, Object, OnHost, Part, Row
 from drills.operator import Typed
 from drills.runfolder import RunFolder
 from drills.stacks.errors import StackError
@@ -47,6 +47,7 @@ class World:
         )
         self.secrets = Secrets()
         self.url = "http://127.0.0.1:1"
+        self.kind = "processes"
         self.supervisor = SimpleNamespace(wait_settled=lambda: None)
         self.scenario, self.command = 3, COMMAND
         self.exits = {"rollback": 0, "triage": 1, "snapshot": 0}
@@ -113,7 +114,7 @@ class World:
 
     def take(self, stack, before=None):
         rows = {call.request_id: (Row("drill-traffic", call.audio_key, "h"),) for call in self.calls}
-        objects = {f"{BUCKET}/{call.audio_key}": "1 x" for call in self.calls}
+        objects = {f"{BUCKET}/{call.audio_key}": Object("1 x", 1.0) for call in self.calls}
         found = Inventory(self.on_host(stack), objects, rows, {})
         if before is not None and self.lost_rows:
             found = msgspec.structs.replace(found, rows={})

@@ -4,7 +4,8 @@ import pytest
 
 from drills.faults.catalogue import FAULTS
 from drills.faults.fault import FaultError
-from drills.plan import REHEARSED, chosen, not_rehearsed
+from drills.plan import chosen, not_rehearsed, rehearsed
+from rollback.catalogue import OFFERS
 
 
 def names(*given, family=None, every=False, stack="processes"):
@@ -13,12 +14,15 @@ def names(*given, family=None, every=False, stack="processes"):
 
 def test_without_a_name_every_action_is_rehearsed_once():
     found = chosen((), None, every=False, stack="processes")
-    assert [fault.cure for fault in found] == [
-        name for name in REHEARSED if name not in not_rehearsed("processes")
-    ]
+    assert [fault.cure for fault in found] == list(rehearsed("processes"))
     assert {"environment", "providers", "git", "files", "virtualenv", "objects", "database", "set"} <= {
         fault.cure for fault in found
     }
+
+
+def test_an_action_is_rehearsed_or_told_to_be_not():
+    for stack in ("processes", "containers"):
+        assert sorted([*rehearsed(stack), *not_rehearsed(stack)]) == sorted(OFFERS)
 
 
 def test_all_is_every_fault_that_can_be_made_there():
@@ -31,7 +35,10 @@ def test_a_family():
 
 
 def test_names_of_faults_and_of_actions_each_once():
-    assert names("silence", "environment", "silence") == ["silence", REHEARSED["environment"].name]
+    assert names("silence", "environment", "silence") == [
+        "silence",
+        rehearsed("processes")["environment"].name,
+    ]
 
 
 @pytest.mark.parametrize(

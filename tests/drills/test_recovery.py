@@ -5,7 +5,7 @@ import json
 import pytest
 
 from drills import recovery
-from drills.inventory import Inventory, OnHost, Row
+from drills.inventory import Inventory, Object, OnHost, Row
 from drills.stacks.storage import BUCKET
 from drills.traffic.ledger import Call
 
@@ -18,7 +18,7 @@ def call(at, *, status=200, name="a", key="tts/a.ogg", error=None):
 def after(rows, keys):
     return Inventory(
         OnHost({}, {}),
-        {f"{BUCKET}/{key}": "1 x" for key in keys},
+        {f"{BUCKET}/{key}": Object("1 x", 1.0) for key in keys},
         {row: (Row("drill-traffic", None, "x"),) for row in rows},
         {},
     )

@@ -3,10 +3,11 @@
 import pytest
 
 from drills.faults import active
-from drills.plan import REHEARSED
+from drills.plan import rehearsed
 from rollback.catalogue import OFFERS
 
 pytestmark = pytest.mark.drill
+REHEARSED = rehearsed("processes")
 
 
 def test_every_action_that_the_embedded_stack_offers_is_rehearsed():
