@@ -115,6 +115,8 @@ class Relay:
                         writer.write_eof()
                     return
                 way = self._ways[name]
+                if way.bytes_per_s:
+                    await asyncio.sleep(len(chunk) / way.bytes_per_s)
                 passed = answer.cut(chunk) if way.reset and back else chunk
                 if not back:
                     answer.begin()

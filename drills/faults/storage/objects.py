@@ -320,4 +320,12 @@ FAULTS: tuple[Fault, ...] = (
         scenario=1,
         cure="objects",
     ),
+    DeleteMarker(
+        name="delete-marker",
+        says="the bucket keeps versions, and a delete marker hides an object of the past; its row is there",
+        part="storage",
+        must=("objects_match_record", "rows_have_objects"),
+        scenario=1,
+        cure="objects",
+    ),
 )

@@ -45,4 +45,16 @@ class OrphanObject(RowsMissing, frozen=True):
         return f"{key} has {at.stack.store().stat_object(BUCKET, key).size} bytes, and no row names it"
 
 
-FAULTS: tuple[Fault, ...] = ()
+FAULTS: tuple[Fault, ...] = (
+    OrphanObject(
+        name="orphan-object",
+        says="a recording lies in the bucket, and its row is gone",
+        part="database",
+        must=("objects_have_rows",),
+        cure="database",
+        chosen=(
+            "SELECT id FROM voice_usage_logs WHERE audio_key IS NOT NULL ORDER BY client IS NULL, id LIMIT 1"
+        ),
+        which="that name a recording",
+    ),
+)

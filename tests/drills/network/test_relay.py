@@ -32,6 +32,17 @@ def test_latency_is_added_there_and_back(network):
     assert time.monotonic() - began < 0.2
 
 
+def test_a_narrow_way_takes_as_long_as_there_is_to_pass(network):
+    network.control.become(Behaviour({"openai": Way(bytes_per_s=500)}))
+    began = time.monotonic()
+    assert network.ask() == network.body  # more than a hundred bytes there, and as many back
+    assert 0.4 <= time.monotonic() - began < 3
+    network.control.become(Behaviour())
+    began = time.monotonic()
+    assert network.ask() == network.body
+    assert time.monotonic() - began < 0.2
+
+
 def test_nothing_passes_a_partition_and_what_was_held_back_arrives_after_it(network):
     with network.connect(timeout=0.3) as connection:
         connection.request("GET", "/")
