@@ -5,6 +5,7 @@ import difflib
 from drills.faults import (
     code,
     configuration,
+    container,
     database,
     host,
     network,
@@ -27,6 +28,7 @@ FAULTS: tuple[Fault, ...] = (
     *several.FAULTS,
     *virtualenv.FAULTS,
     *host.FAULTS,
+    *container.FAULTS,
 )
 
 

@@ -63,6 +63,10 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
         """The kind of thing that is broken; the name of the module, or of the folder of modules."""
         return type(self).__module__.split(".")[2]
 
+    def target_file(self, stack: Stack) -> Path:
+        """The target file of the deployment that it breaks; that is brought up and recorded first where it is not."""
+        return stack.layout.target_file
+
     def prepare(self, at: Place) -> None:
         """Set aside what healing needs; nothing is changed yet."""
 

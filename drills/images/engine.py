@@ -26,14 +26,13 @@ def must_answer() -> None:
 
 
 def id_of(image: str) -> str | None:
-    """The ID of an image on the engine, None when it is not there."""
-    found = run("image", "ls", "--quiet", "--no-trunc", image).split()
-    if found or "@" not in image:
-        return found[0] if found else None
+    """The ID of an image (a name, NAME@DIGEST, or an ID) on the engine, None when it is not there."""
     try:
         return run("image", "inspect", "--format", "{{.Id}}", image).strip()
-    except StackError:
-        return None
+    except StackError as error:
+        if "no such image" in str(error).lower():
+            return None
+        raise
 
 
 def recipe_of(image: str) -> str | None:

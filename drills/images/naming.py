@@ -1,7 +1,10 @@
 """`stack.yaml`: what every image of the containers stack is called."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from string import Template
+from typing import Any
 
 import msgspec
 
@@ -9,15 +12,49 @@ from drills.stacks.errors import StackError
 
 FILE = Path(__file__).with_name("stack.yaml")
 OURS = "voice-v2-drill/"
+# The image has no other program for it.
+_HEALTH = (
+    "CMD",
+    "venv/bin/python",
+    "-c",
+    "import urllib.request as it; it.urlopen('http://127.0.0.1:8000/health', timeout=4)",
+)
 _PINNED = re.compile(r"[^@\s]+@sha256:[0-9a-f]{64}")
 _NAME = re.compile(r"[a-z0-9][a-z0-9._/:-]*(@sha256:[0-9a-f]{64})?")
 
 
-class Releases(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields=True):
-    """The images of the service: the newest release, and the stable one that the compose project goes back to."""
+class Service(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields=True):
+    """The service as images, the newest release and the stable one; the rest is what a team's own needs.
+
+    `environment` maps its variables to text with `${NAME}` of ours, `target` replaces keys of the target file.
+    """
 
     latest: str
     previous_stable: str
+    port: int = 8000
+    health: tuple[str, ...] = _HEALTH
+    environment: dict[str, str] = {}
+    target: dict[str, Any] = {}
+
+    def variables(self, ours: Mapping[str, str]) -> dict[str, str]:
+        """What its environment file says. Raises StackError: a `${NAME}` that there is not."""
+        if not self.environment:
+            return dict(ours)
+        try:
+            return {name: Template(text).substitute(ours) for name, text in self.environment.items()}
+        except KeyError as error:
+            raise StackError(
+                f"stack.yaml: voice-v2.environment: there is no ${{{error.args[0]}}}; there is: {', '.join(ours)}"
+            ) from None
+        except ValueError as error:
+            raise StackError(f"stack.yaml: voice-v2.environment: {error}; a literal $ is $$") from None
+
+    def called(self, name: str) -> str | None:
+        """Which of its variables is ours of that name; None when none is."""
+        if not self.environment:
+            return name
+        alone = {f"${{{name}}}", f"${name}"}
+        return next((its for its, text in self.environment.items() if text in alone), None)
 
 
 class Public(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -38,7 +75,7 @@ class Images(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields=
     postgres: str
     stand_ins: str
     packages: str
-    voice_v2: Releases
+    voice_v2: Service
     public: Public = Public()
 
     def all(self) -> dict[str, str]:
@@ -56,8 +93,9 @@ class Images(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields=
         }
 
 
-def read(file: Path = FILE) -> Images:
-    """What the file says. Raises StackError naming the file and what is wrong in it."""
+def read(file: Path | None = None) -> Images:
+    """What the file (`stack.yaml`) says. Raises StackError naming the file and what is wrong in it."""
+    file = file or FILE
     try:
         images = msgspec.yaml.decode(file.read_bytes(), type=Images)
     except OSError as error:

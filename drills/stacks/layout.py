@@ -103,6 +103,16 @@ class Layout(msgspec.Struct, frozen=True):
         return self.root / "venv"
 
     @property
+    def compose(self) -> Path:
+        """The compose project, where the stack has one."""
+        return self.root / "compose"
+
+    @property
+    def target_compose(self) -> Path:
+        """The target file of the compose project."""
+        return self.root / "target-compose.yaml"
+
+    @property
     def backups(self) -> Path:
         """What `rollback snapshot` takes, and the actions go back to."""
         return self.root / "backups"
@@ -127,6 +137,8 @@ class Layout(msgspec.Struct, frozen=True):
             self.service,
             self.venv,
             *self.root.glob(f"{self.venv.name}.*"),  # what rollbacks have set aside
+            self.compose,
+            self.target_compose,
             self.backups,
             self.state,
             self.stack_file,

@@ -28,8 +28,9 @@ class Judged(msgspec.Struct, frozen=True):
 class Operator:
     """Types commands for one stack; what they print is kept, so that no secret in it goes unseen."""
 
-    def __init__(self, stack: Stack, folder: Path) -> None:
+    def __init__(self, stack: Stack, folder: Path, target_file: Path | None = None) -> None:
         self.stack = stack
+        self.target_file = target_file or stack.layout.target_file
         self.folder = folder
         self.printed = ""
         self._judged = 0
@@ -37,7 +38,7 @@ class Operator:
     def types(self, *words: str, target: Path | None = None) -> subprocess.CompletedProcess[str]:
         """`python -m <words> --target …`."""
         done = subprocess.run(
-            [sys.executable, "-m", *words, "--target", str(target or self.stack.layout.target_file)],
+            [sys.executable, "-m", *words, "--target", str(target or self.target_file)],
             cwd=ROOT,
             capture_output=True,
             text=True,

@@ -1,8 +1,13 @@
 """The images of a containers stack, and whether it can be brought up here at all."""
 
+from collections.abc import Collection
+
+from drills.images import engine as images
 from drills.images import naming
 from drills.stacks.containers.inventory import engine
+from drills.stacks.containers.layout import is_run
 from drills.stacks.errors import StackError
+from drills.stacks.service import NAME
 
 PARTS = ("host", "minio", "postgres", "stand-ins")
 
@@ -17,3 +22,18 @@ def names() -> dict[str, str]:
     if missing:
         raise StackError(f"the engine has no image {', '.join(missing)}; make them: make images")
     return known
+
+
+def forget(run: str) -> None:
+    """Remove the names that a run has given to images, and the images that have no other."""
+    names = images.run("image", "ls", "--format", "{{.Repository}}:{{.Tag}}", f"{run}/{NAME}").split()
+    if names:
+        images.run("image", "rm", "--force", *names)
+
+
+def forget_all_but(runs: Collection[str]) -> None:
+    """`forget` every run of which nothing else is left on the engine; `runs` are the others."""
+    for repository in set(images.run("image", "ls", "--format", "{{.Repository}}").split()):
+        run, _, name = repository.partition("/")
+        if is_run(run) and name == NAME and run not in runs:
+            forget(run)

@@ -9,6 +9,7 @@ from drills.stacks import layout
 from drills.stacks.errors import StackError
 from drills.stacks.layout import CONTAINERS, Layout
 
+_RUN = re.compile(r"voice-v2-drill-[0-9a-f]{8}")
 # The engine splits what it mounts at colons, systemd and ssh read their own signs into a path.
 _PLAIN = re.compile(r"[A-Za-z0-9._/+-]+")
 
@@ -30,6 +31,11 @@ class StackFile(layout.StackFile, frozen=True, kw_only=True):
 def new_run() -> str:
     """A name for everything that is made for one stack."""
     return f"voice-v2-drill-{secrets.token_hex(4)}"
+
+
+def is_run(name: str) -> bool:
+    """Whether it is such a name."""
+    return _RUN.fullmatch(name) is not None
 
 
 def container(run: str, part: str) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from drills.stacks.containers import inventory
+from drills.stacks.containers import images, inventory
 from drills.stacks.containers.inventory import Thing
 from drills.stacks.containers.layout import read_stack_file
 from drills.stacks.errors import StackError
@@ -20,6 +20,7 @@ def sweep() -> Sequence[Thing]:
             if not inventory.alive(thing.owner) and not _stays(thing)
         ]
         inventory.remove(client, stale)
+        images.forget_all_but({thing.run for thing in inventory.things(client)})
     return stale
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import docker
 import docker.errors
 
-from drills.stacks.containers import inventory
+from drills.stacks.containers import images, inventory
 from drills.stacks.containers.inventory import Thing
 from drills.stacks.containers.supervision import UNIT, VOICE_HOST
 from drills.stacks.errors import StackError
@@ -30,6 +30,8 @@ def take_down(layout: Layout) -> Sequence[Thing]:
                     _keep_log(client, thing, layout.logs)
         inventory.remove(client, found)
         left = inventory.things(client, layout.root)
+    for run in {thing.run for thing in found}:
+        images.forget(run)
     if left:
         raise StackError(f"{layout.root}: these cannot be removed: {', '.join(map(str, left))}")
     layout.settled.unlink(missing_ok=True)
