@@ -1,6 +1,9 @@
 """What is there against what was recorded: a line for each difference that matters."""
 
+import operator
 import time
+from collections import Counter
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import msgspec
@@ -95,6 +98,15 @@ def rows(recorded: DatabaseRecord, facts: TableFacts) -> list[str]:
     if found and len(clusters) > 1:
         found.insert(0, "this is another PostgreSQL cluster than the recorded one")
     return found
+
+
+def served(told: list[str], recorded: str, same: Callable[[str, str], bool] = operator.eq) -> list[str]:
+    """What is served instead of the recorded version or revision, by every answer or, where two serve, by some."""
+    wrong = Counter(each for each in told if not same(each, recorded))
+    return [
+        f"serves {each or 'none'}{'' if n == len(told) else f' in {n} of {len(told)} answers'}, recorded {recorded}"
+        for each, n in wrong.most_common()
+    ]
 
 
 def same_revision(one: str, other: str) -> bool:

@@ -122,8 +122,8 @@ async def served(survey: Survey, record: Record | None) -> list[str]:
     """Another version than the recorded one."""
     if record is None or record.version is None:
         return []
-    version = (await survey.alive()).version
-    return [] if version == record.version else [f"serves {version}, recorded {record.version}"]
+    told = [health.version or "" for health in await survey.said()]
+    return differences.served(told, record.version)
 
 
 async def packages(survey: Survey, record: Record | None) -> list[str]:

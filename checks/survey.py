@@ -114,6 +114,14 @@ class Survey:
             )
         return readiness.health
 
+    async def said(self) -> list[Health]:
+        """What `/health` said at the gate, and whenever it was probed. Raises DeadService."""
+        first = await self.alive()
+        if self.probes not in self._planned:
+            return [first]
+        probes = (await self.probes()).samples
+        return [first, *(health_of(each.answer) for each in probes if each.answer and not erroneous(each))]
+
     def begin(self) -> None:
         """Let the latency sample begin, if it is planned."""
         if self.voice in self._planned:

@@ -3,16 +3,20 @@
 import os
 import py_compile
 import shutil
+from collections import Counter
 from pathlib import Path
 from typing import Literal
 
+from drills.faults import second
 from drills.faults.fault import Fault, FaultError, Place
 from drills.faults.recorded import Recorded
 from drills.faults.virtualenv import clear_away, goes_down
+from drills.front.behaviour import Behaviour
 from drills.stacks import releases, service
 from drills.stacks.commands import Commands
 from drills.stacks.layout import write_private
 from target.record import Records
+from target.wait import Seen, eventually
 
 _OLDER, _BAD = "2.3.0", "2.4.0"
 _PACKAGE = Path("app/services/voice_v2")
@@ -34,6 +38,7 @@ says = compile(found.loader.get_data(found.origin), found.origin, "exec", dont_i
 print("the same" if found.loader.get_code(sys.argv[1]) == says else "another")
 """
 _ASK_S = 30.0
+_ASKED = 12
 _WHY = "it does not serve as it should"
 _LINE = b"\n# changed on the host, in no release\n"
 
@@ -169,6 +174,31 @@ class PreviousBad(Recorded, frozen=True):
         if served != _BAD or left is None or left.version != self.older:
             raise FaultError(f"{self.name}: the service says that it is {served}, the newest good is {left}")
         return f"the service says that it is {served}, and of the records only that of {left.version} is good"
+
+
+class TwoVersions(Fault, frozen=True):
+    """Every third request reaches a second process behind the same port, which is of another release."""
+
+    version: str
+
+    def inject(self, at: Place) -> None:
+        port = second.start(at, self.version)
+        at.stack.front.become(Behaviour(second_port=port))
+
+    def landed(self, at: Place) -> str:
+        def look() -> Seen:
+            told = Counter(at.stack.ask("GET", "/health").json().get("version") for _ in range(_ASKED))
+            both = {self.version, releases.GOOD} == set(told)
+            return Seen(both, " and ".join(f"{n} {version}" for version, n in told.most_common()))
+
+        waited = eventually(look, deadline_s=_ASK_S)
+        if not waited.met:
+            raise FaultError(f"{self.name}: {_ASKED} answers of /health name {waited.seen}")
+        return f"of {_ASKED} answers of /health name {waited.seen}"
+
+    def heal(self, at: Place) -> None:
+        at.stack.front.become(Behaviour())
+        second.end(at)
 
 
 class FileChanged(Fault, frozen=True):
@@ -338,5 +368,13 @@ FAULTS: tuple[Fault, ...] = (
         may=_CUT_OFF,
         cure="git",
         older=_OLDER,
+    ),
+    TwoVersions(
+        name="two-versions",
+        says="every third request reaches a process of 2.4.0 that runs beside the service",
+        part="front",
+        must=("version_matches_record", "revision_matches_record"),
+        may=("tts_success_rate", "metrics_move", *_CUT_OFF),
+        version=_BAD,
     ),
 )

@@ -12,7 +12,8 @@ class Behaviour(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     without the token is given it. `health_secret`, `error_secret`: a secret of the deployment stands in `/health`, in
     error bodies. `health_version`: the version that `/health` names. `health_delay_s`: seconds that `/health` takes
     longer. `health_green`: `/health` claims that all is well. `metrics_gone`: `/metrics` is 404. `metrics_frozen`:
-    `/metrics` goes on to say what it said first.
+    `/metrics` goes on to say what it said first. `second_port`: every third request goes to what listens there, beside
+    the service.
     """
 
     error_share: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.0
@@ -24,6 +25,7 @@ class Behaviour(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     health_green: bool = False
     metrics_gone: bool = False
     metrics_frozen: bool = False
+    second_port: int | None = None
 
 
 class Knowledge(msgspec.Struct, frozen=True):

@@ -22,6 +22,7 @@ _ANSWER_S = 180.0
 _CONNECT_S = 5.0
 # The service closes a connection that was idle for five seconds.
 _REUSE_S = 2.0
+_SECOND_EVERY = 3
 _ROUNDING = 1e-9
 _JSON = [("Content-Type", "application/json")]
 
@@ -102,7 +103,7 @@ class Proxy:
                 [*head.without("authorization"), ("Authorization", f"Bearer {self._knowledge.token}")],
             )
         try:
-            answer = await self._ask(head, body, method)
+            answer = await self._ask(head, body, method, self._second(behaviour))
         except (OSError, TimeoutError, BadMessageError):
             answer = _error(502, "Bad Gateway", "the service does not answer")
         if path == "/health":
@@ -111,8 +112,12 @@ class Proxy:
             answer = self._metrics(behaviour, answer)
         return self._finish(behaviour, answer, method)
 
-    async def _ask(self, head: Head, body: bytes, method: str) -> Answer:
-        link = await self._link()
+    def _second(self, behaviour: Behaviour) -> int | None:
+        """The port of the second service, where this request is one for it."""
+        return behaviour.second_port if self._count % _SECOND_EVERY == 0 else None
+
+    async def _ask(self, head: Head, body: bytes, method: str, second: int | None) -> Answer:
+        link = await self._link() if second is None else await self._connect(second)
         try:
             link.writer.write(encode(head.first, [*head.end_to_end(), ("Connection", "keep-alive")], body))
             # It may answer before it has read all, and close.
@@ -124,7 +129,8 @@ class Proxy:
         except BaseException:
             link.writer.close()
             raise
-        if answer.keep_alive and (bare or answer.get("content-length") or answer.get("transfer-encoding")):
+        whole = bare or answer.get("content-length") or answer.get("transfer-encoding")
+        if second is None and answer.keep_alive and whole:
             link.used = time.monotonic()
             self._idle.append(link)
         else:
@@ -137,8 +143,11 @@ class Proxy:
             if time.monotonic() - link.used < _REUSE_S and not link.reader.at_eof():
                 return link
             link.writer.close()
+        return await self._connect(self._upstream[1])
+
+    async def _connect(self, port: int) -> _Link:
         async with asyncio.timeout(_CONNECT_S):
-            reader, writer = await asyncio.open_connection(*self._upstream)
+            reader, writer = await asyncio.open_connection(self._upstream[0], port)
         return _Link(reader, writer, 0.0)
 
     def _health(self, behaviour: Behaviour, answer: Answer) -> Answer:

@@ -128,6 +128,10 @@ class Stack(ABC):
         """Wait, for as long as it takes, until it does not run any more; a signal's handler may end the wait."""
 
     @abstractmethod
+    def second_address(self) -> tuple[str, int]:
+        """The address and port at which a second service can listen on the host for the front to reach it."""
+
+    @abstractmethod
     def log(self, name: str, lines: int) -> list[str]:
         """The last lines that a part logged, the oldest first."""
 

@@ -104,6 +104,7 @@ class Deployment:
             "components": {"database": {"status": "healthy"}, "storage": {"status": "healthy"}},
         }
         self.health_status = 200
+        self.second: dict[str, Any] = {}
         self.healths_left = -1
         self.alive = True
         self.enabled = [provider.name for provider in TARGET.providers]

@@ -28,6 +28,7 @@ class FakeVoice:
     def __init__(self, deployment: Deployment) -> None:
         self.d = deployment
         self.asked = 0
+        self.probed = 0
 
     def answer(self, status: int, body: bytes | dict[str, Any], provider: str | None = None) -> Answer:
         if not self.d.alive:
@@ -50,7 +51,9 @@ class FakeVoice:
         if self.d.healths_left == 0:
             raise ApiError("the connection is refused")
         self.d.healths_left -= 1
-        return self.answer(self.d.health_status, self.d.health)
+        self.probed += 1
+        second = self.d.second if self.probed % 3 == 0 else {}
+        return self.answer(self.d.health_status, self.d.health | second)
 
     async def metrics(self) -> Answer:
         return self.answer(200, self.d.metrics_text().encode())

@@ -113,6 +113,12 @@ BROKEN: list[tuple[str, Callable[[Any], None], set[str], str]] = [
     ),
     ("revision", put("health", "revision", "0000000"), {"revision_matches_record"}, "serves 0000000"),
     (
+        "two versions",
+        set_to("second", {"version": "2.4.0", "revision": "ffffffff", "started_at": "2026-11-21T09:00:00Z"}),
+        {"version_matches_record", "revision_matches_record"},
+        "serves 2.4.0 in ",
+    ),
+    (
         "env value",
         put("environment", "LOG_LEVEL", "DEBUG"),
         {"environment_matches_record", "process_runs_current_environment"},

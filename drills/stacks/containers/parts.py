@@ -23,7 +23,7 @@ POSTGRES_TOOLS = Path("/usr/lib/postgresql/bin")
 WHEELS = Path("/srv/wheels")
 _REPOSITORY = Path(__file__).resolve().parents[3]
 _SUITE = "/srv/suite"
-_ANYWHERE = "0.0.0.0"  # noqa: S104  (inside a container; published on 127.0.0.1 alone)
+ANYWHERE = "0.0.0.0"  # noqa: S104  (inside a container; published on 127.0.0.1 alone)
 _CONTROL = 8001
 _PROVIDERS = {"openai": 8101, "google": 8102, "yandex": 8103}
 # The service asks each part behind the network, which has the names; the parts themselves have others.
@@ -92,7 +92,7 @@ class Parts:
             "google": {"api_key": secrets.google_api_key},
             "yandex": {"api_key": secrets.yandex_api_key, "folder_id": secrets.yandex_folder},
         }
-        command = ["python", "-m", "drills.providers", "--host", _ANYWHERE]
+        command = ["python", "-m", "drills.providers", "--host", ANYWHERE]
         command += [
             *("--credentials", self._told("providers.json", credentials)),
             *("--control-port", str(_CONTROL)),
@@ -108,7 +108,7 @@ class Parts:
 
     def start_network(self) -> None:
         """Start the relay between the service and what it talks to."""
-        command = ["python", "-m", "drills.network", "--host", _ANYWHERE, "--control-port", str(_CONTROL)]
+        command = ["python", "-m", "drills.network", "--host", ANYWHERE, "--control-port", str(_CONTROL)]
         command += ["--knowledge", self._knowledge("network.json")]
         for way, (_, port) in _WAYS.items():
             command += ["--route", f"{way}={port}:{_ENDS[way]}:{port}"]
@@ -118,7 +118,7 @@ class Parts:
 
     def start_front(self) -> None:
         """Start the proxy before the service."""
-        command = ["python", "-m", "drills.front", "--host", _ANYWHERE, "--port", str(API_PORT)]
+        command = ["python", "-m", "drills.front", "--host", ANYWHERE, "--port", str(API_PORT)]
         command += ["--control-port", str(_CONTROL), "--knowledge", self._knowledge("front.json")]
         command += ["--service-host", VOICE_HOST, "--service-port", str(API_PORT)]
         published = {API_PORT: self._ports.api, _CONTROL: self._ports.front_control}

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from drills.stacks import stack
 from drills.stacks.containers import inventory
 from drills.stacks.containers.layout import Ports, StackFile, container
+from drills.stacks.containers.parts import ANYWHERE, API_PORT
 from drills.stacks.containers.supervision import VOICE_HOST, Supervisor
 from drills.stacks.containers.take_down import take_down
 from drills.stacks.errors import PortTakenError, StackError
@@ -46,6 +47,9 @@ class ContainersStack(stack.Stack):
 
     def wait_for_end(self) -> None:
         eventually(lambda: Seen(not self.running(), "it runs"), deadline_s=_FOR_EVER_S)
+
+    def second_address(self) -> tuple[str, int]:
+        return ANYWHERE, API_PORT + 1
 
     def log(self, name: str, lines: int) -> list[str]:
         return self.supervisor.log(name, lines)

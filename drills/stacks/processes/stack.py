@@ -2,11 +2,12 @@
 
 import fcntl
 import os
+import socket
 from collections.abc import Sequence
 
 from drills.stacks import stack
 from drills.stacks.errors import StackError
-from drills.stacks.layout import Layout
+from drills.stacks.layout import LOOPBACK, Layout
 from drills.stacks.processes.layout import Ports, StackFile
 from drills.stacks.processes.rules import SeaweedRules
 from drills.stacks.processes.supervision import Supervisor, failure, last_lines, log_of
@@ -67,6 +68,10 @@ class ProcessesStack(stack.Stack):
         if self.remembered.storage == "minio":
             return super().rules()
         return SeaweedRules(self.layout, self.secrets, self.supervisor)
+
+    def second_address(self) -> tuple[str, int]:
+        with socket.create_server((LOOPBACK, 0)) as free:
+            return LOOPBACK, int(free.getsockname()[1])
 
     def log(self, name: str, lines: int) -> list[str]:
         return last_lines(log_of(self.layout, name), lines)

@@ -25,6 +25,7 @@ HEALTH = {"system_status": "degraded", "version": "2.3.1", "providers": {"openai
 class _Service(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     asked = itertools.count()
+    health = HEALTH
 
     def log_message(self, *_):
         pass
@@ -40,7 +41,7 @@ class _Service(BaseHTTPRequestHandler):
 
     def do_GET(self):
         if self.path == "/health":
-            return self._send(200, json.dumps(HEALTH).encode(), Content_Type="application/json")
+            return self._send(200, json.dumps(self.health).encode(), Content_Type="application/json")
         if self.path == "/chunked":
             self.send_response(200)
             self.send_header("Transfer-Encoding", "chunked")
@@ -71,9 +72,25 @@ class _Front:
             return response.status, response.read(), response.headers
 
 
+class _Other(_Service):
+    health = HEALTH | {"version": "9.9.9"}
+
+
 @pytest.fixture
 def service():
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Service)
+    with _listening(_Service) as server:
+        yield server
+
+
+@pytest.fixture
+def other():
+    with _listening(_Other) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def _listening(handler):
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     yield server
@@ -210,6 +227,14 @@ def test_slows_health_alone(front):
     started = time.monotonic()
     assert front.ask("GET", "/health")[0] == 200
     assert time.monotonic() - started >= 0.2
+
+
+def test_every_third_request_goes_to_a_second_service(front, other):
+    front.control.become(Behaviour(second_port=other.server_port))
+    versions = [json.loads(front.ask("GET", "/health")[1])["version"] for _ in range(9)]
+    assert versions.count("9.9.9") == 3
+    front.control.become(Behaviour())
+    assert {json.loads(front.ask("GET", "/health")[1])["version"] for _ in range(4)} == {"2.3.1"}
 
 
 def test_behaves_again_when_told(front):
