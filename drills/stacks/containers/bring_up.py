@@ -70,9 +70,11 @@ class _Builder:
                     threads.submit(work)
                     for work in (self._storage, self._providers, self._network, self._front)
                 ]
-                packages = threads.submit(self._packages, code, host)
-                all_of([server, threads.submit(self._schema, server, packages), *rest, packages])
+                packages = threads.submit(self._packages, host)
+                all_of([code, packages])
+                # The service meets a schema that is still on its way as it would in a deployment: it waits.
                 self.stack.supervisor.start(NAME)
+                all_of([threads.submit(self._schema, server), server, *rest])
                 self.stack.wait_service()
                 self._done(f"{NAME}  {releases.GOOD} is healthy")
             except BaseException:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -12,12 +13,14 @@ import msgspec
 import requests
 
 from drills.stacks.errors import StackError
+from target.wait import Seen, eventually
 
 STACK = "voice-v2-drill.stack"
 RUN = "voice-v2-drill.run"
 OWNER = "voice-v2-drill.owner"
 PART = "voice-v2-drill.stack-part"
 _ASK_S = 60
+_REMOVE_S = 30.0
 
 
 class Thing(msgspec.Struct, frozen=True):
@@ -105,8 +108,16 @@ def _thing(kind: Literal["container", "network", "volume"], name: str, told: dic
     return Thing(kind, name, Path(told.get(STACK, "")), told.get(RUN, ""), told.get(OWNER, ""))
 
 
+def runs(client: docker.DockerClient, name: str) -> bool:
+    """Whether the container of that name runs."""
+    try:
+        return bool(client.api.inspect_container(name)["State"]["Running"])
+    except docker.errors.NotFound:
+        return False
+
+
 def remove(client: docker.DockerClient, chosen: Sequence[Thing]) -> None:
-    """Remove them, containers first; no error when one has gone meanwhile."""
+    """Remove them, containers first, and wait until those are gone; no error when somebody else removes one too."""
     how = {
         "container": lambda name: client.api.remove_container(name, force=True, v=True),
         "network": client.api.remove_network,
@@ -120,3 +131,12 @@ def remove(client: docker.DockerClient, chosen: Sequence[Thing]) -> None:
         except docker.errors.APIError as error:
             if "already in progress" not in str(error):
                 raise
+            eventually(partial(_gone, client, thing.name), deadline_s=_REMOVE_S)
+
+
+def _gone(client: docker.DockerClient, name: str) -> Seen:
+    try:
+        client.api.inspect_container(name)
+    except docker.errors.NotFound:
+        return Seen(True, "gone")
+    return Seen(False, f"{name} is being removed")

@@ -36,9 +36,10 @@ class ContainersStack(stack.Stack):
         self.supervisor.close()
 
     def running(self) -> bool:
+        if not self.layout.target_file.exists():
+            return False
         with inventory.engine() as client:
-            there = {thing.name for thing in inventory.things(client, self.layout.root)}
-        return self.layout.target_file.exists() and container(self.run, VOICE_HOST) in there
+            return inventory.runs(client, container(self.run, VOICE_HOST))
 
     def take_down(self) -> Sequence[str]:
         complete = self.running()

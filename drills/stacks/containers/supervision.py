@@ -1,6 +1,7 @@
 """The parts of a containers stack: voice-v2 by the systemd of the voice host, the others by the engine."""
 
 import contextlib
+import functools
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -34,11 +35,15 @@ class Supervisor:
     def __init__(self, run: str, host: Host) -> None:
         self._run = run
         self._host = host
-        self._engine = docker.from_env(timeout=_ASK_S)
+
+    @functools.cached_property
+    def _engine(self) -> docker.DockerClient:
+        return docker.from_env(timeout=_ASK_S)
 
     def close(self) -> None:
-        """Close the connection to the engine."""
-        self._engine.close()
+        """Close the connection to the engine, where there is one."""
+        if "_engine" in self.__dict__:
+            self._engine.close()
 
     def states(self) -> list[ProgramState]:
         """Every part as it is now."""

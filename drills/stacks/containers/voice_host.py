@@ -8,7 +8,7 @@ from drills.stacks.containers.parts import API_PORT, DATABASE, WHEELS
 from drills.stacks.containers.supervision import UNIT
 from drills.stacks.errors import StackError
 from drills.stacks.layout import LOOPBACK, Layout, write_private
-from target.errors import HostError
+from target.errors import HostError, PastDeadline
 from target.host import Host
 from target.wait import Seen, eventually
 
@@ -26,8 +26,10 @@ def wait_booted(host: Host) -> None:
     def look() -> Seen:
         try:
             said = host.run(["systemctl", "is-system-running"], timeout_s=10).stdout.strip()
-        except HostError as error:
+        except PastDeadline as error:
             return Seen(False, str(error))
+        except HostError as error:
+            return Seen(False, str(error), final=True)  # its container is gone
         return Seen(said in ("running", "degraded"), said or "no answer yet")
 
     waited = eventually(look, deadline_s=_BOOT_S)
@@ -75,11 +77,11 @@ ExecStart=/lib/systemd/systemd-socket-proxyd {DATABASE}
 
 
 def make_virtualenv(host: Host, layout: Layout) -> None:
-    """Make the service's virtualenv with the host's own interpreter, offline. Raises HostError."""
+    """Make the service's virtualenv with the host's own interpreter and wheels, offline. Raises HostError."""
     host.must(["uv", "venv", "--quiet", "--no-config", "--python", "/usr/bin/python3", str(layout.venv)])
     install = ["uv", "pip", "install", "--quiet", "--no-config", "--offline", "--no-index", "--no-cache"]
     install += ["--python", f"{layout.venv}/bin/python", "--find-links", str(WHEELS), "--require-hashes"]
-    install += ["--link-mode", "copy", "-r", f"{layout.service}/requirements.txt"]
+    install += ["--link-mode", "copy", "-r", str(WHEELS / "requirements.txt")]
     host.must(install, timeout_s=_INSTALL_S)
 
 
