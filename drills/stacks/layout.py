@@ -275,6 +275,6 @@ def read_stack_file(layout: Layout, kind: type[_File]) -> _File:
     except msgspec.DecodeError as error:
         raise StackError(f"{layout.stack_file} is not what a stack writes: {error}") from error
     raise StackError(
-        f"{layout.stack_file} is of format {written.format}, this is format {FORMAT}; remove the folder once "
-        "nothing of it runs (python -m drills sweep)"
+        f"{layout.stack_file} is of format {written.format}, this is format {FORMAT}; remove the folder, "
+        "then what runs of it: python -m drills sweep"
     )

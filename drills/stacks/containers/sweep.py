@@ -2,11 +2,15 @@
 
 from collections.abc import Sequence
 
+import msgspec
+
 from drills.stacks.containers import images, inventory
 from drills.stacks.containers.inventory import Thing
-from drills.stacks.containers.layout import read_stack_file
-from drills.stacks.errors import StackError
 from drills.stacks.layout import Layout
+
+
+class _Written(msgspec.Struct, frozen=True):
+    run: str
 
 
 def sweep() -> Sequence[Thing]:
@@ -28,6 +32,11 @@ def _stays(thing: Thing) -> bool:
     """Whether it is of the stack that its folder remembers, and was settled there."""
     layout = Layout(thing.folder)
     try:
-        return layout.settled.exists() and read_stack_file(layout).run == thing.run
-    except StackError:
+        return layout.settled.exists() and _run_of(layout) == thing.run
+    except (OSError, msgspec.DecodeError):
         return False
+
+
+def _run_of(layout: Layout) -> str:
+    """The run that the folder remembers, whichever version of this has written it."""
+    return msgspec.json.decode(layout.stack_file.read_bytes(), type=_Written).run

@@ -27,7 +27,7 @@ LIMIT_S = 240.0
 
 def things(folder):
     with inventory.engine() as client:
-        return [str(thing) for thing in inventory.things(client, folder)]
+        return sorted(str(thing) for thing in inventory.things(client, folder))
 
 
 def drills(*words, limit_s=LIMIT_S):

@@ -60,3 +60,11 @@ def test_only_the_settled_run_that_its_folder_remembers_stays(tmp_path):
     layout.settled.touch()
     assert _stays(thing)
     assert not _stays(msgspec.structs.replace(thing, run=new_run()))
+
+
+def test_a_settled_run_of_another_version_of_this_stays_as_well(tmp_path):
+    layout = Layout(tmp_path)
+    layout.run.mkdir()
+    layout.settled.touch()
+    layout.stack_file.write_text('{"kind": "containers", "run": "r", "format": 99}')
+    assert _stays(Thing("container", "r-front", tmp_path, "r", "1 1"))
