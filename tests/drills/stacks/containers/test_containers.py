@@ -12,7 +12,7 @@ import pytest
 
 from drills.faults import active
 from drills.operator import Operator
-from drills.plan import REHEARSED
+from drills.plan import rehearsed
 from drills.stacks.containers import images, inventory
 from drills.stacks.containers.bring_up import brought_up
 from drills.stacks.containers.layout import ssh_target_file
@@ -23,6 +23,7 @@ from target.wait import Seen, eventually
 
 pytestmark = pytest.mark.docker
 LIMIT_S = 240.0
+REHEARSED = rehearsed("containers")
 
 
 def things(folder):
