@@ -37,11 +37,16 @@ async def contradictions(survey: Survey) -> list[str]:
 
 
 async def environment(survey: Survey, record: Record | None) -> list[str]:
-    """Variables that differ from the record, those left out in which the choice in force was written."""
+    """What is wrong with a file that is not the recorded one, and variables that differ from the record.
+
+    Those are left out in which the choice in force was written.
+    """
     if record is None or record.environment is None or survey.target.environment is None:
         return []
     current, apart = await survey.host.environment(), await variables(survey)
-    return differences.lines(
+    same = current.file_hmac == record.environment.file_hmac
+    faults = () if same else (await survey.host.reading()).faults
+    return [f"{survey.target.environment.file} {fault}" for fault in faults] + differences.lines(
         choices.apart_from(current.values, apart),
         choices.apart_from(record.environment.values, apart),
         "variables",

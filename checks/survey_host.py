@@ -47,6 +47,7 @@ class HostFacts:
         self.status: Part[ServiceStatus | None] = _now(self._status)
         self.environment: Part[EnvironmentRecord] = _now(lambda: capture.environment(target, host, records))
         self.environment_file: Part[FileFacts] = _now(self._environment_file)
+        self.reading: Part[Reading] = _now(self._reading)
         self.variables: Part[dict[str, str]] = _now(self._variables)
         self.previous: Part[Reading] = _now(self._previous)
         self.choice: Part[Choice | None] = _now(lambda: in_force(target, host))
@@ -114,10 +115,13 @@ class HostFacts:
             raise TargetError(f"{self.target.source} names no `environment`")
         return self.target.environment.file
 
-    def _variables(self) -> dict[str, str]:
+    def _reading(self) -> Reading:
         content = self.host.read(self._environment_path())
         assert self.target.environment is not None
-        return read(content, self.target.environment.reader).variables
+        return read(content, self.target.environment.reader)
+
+    def _variables(self) -> dict[str, str]:
+        return self._reading().variables
 
     def _previous(self) -> Reading:
         if self.target.environment is None:

@@ -62,11 +62,13 @@ def deployment(monkeypatch: pytest.MonkeyPatch) -> Deployment:
         checks.survey_host,
         "read",
         lambda content, reader: Reading(
-            dict(d.previous if content == b"previous" else d.environment), (), ()
+            dict(d.previous if content == b"previous" else d.environment), d.environment_faults, ()
         ),
     )
     capture = SimpleNamespace(
-        environment=lambda target, host, records: EnvironmentRecord("file", hashes(d.environment)),
+        environment=lambda target, host, records: EnvironmentRecord(
+            "with faults" if d.environment_faults else "file", hashes(d.environment)
+        ),
         packages=lambda target, host: packages_of(d),
         code=lambda target, host: CodeRecord(tree(d.code), dict(d.code), None),
     )

@@ -125,6 +125,7 @@ class Deployment:
         self.error_note = ""
         self.writes = True
         self.environment = dict(ENVIRONMENT)
+        self.environment_faults: tuple[str, ...] = ()
         self.previous = dict(ENVIRONMENT)
         self.process = dict(ENVIRONMENT)
         self.environment_changed = STARTED - 100
