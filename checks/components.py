@@ -26,10 +26,15 @@ def unwell(health: Health) -> list[str]:
     return problems
 
 
-def ill(health: Health, names: Iterable[str]) -> dict[str, str]:
-    """What `/health` says of those of these providers that fail the service: the service's own view, not ours."""
+def ill(health: Health, names: Iterable[str], *, serves: bool) -> dict[str, str]:
+    """What `/health` says of those of these providers that fail the service: the service's own view, not ours.
+
+    Where the service serves nothing, one that is only degraded is told as well: it has failed every time so far.
+    """
     return {
         name: f'/health says "{told.status}"{f": {told.last_error}" if told.last_error else ""}'
         for name in names
-        if (told := health.providers.get(name)) is not None and (told.status or "").lower() in _ILL
+        if (told := health.providers.get(name)) is not None
+        and told.status is not None
+        and (told.status.lower() in _ILL or (not serves and told.status.lower() not in _WELL))
     }

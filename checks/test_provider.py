@@ -33,7 +33,8 @@ async def test_every_provider_answers(survey: Survey, decide: Decide, target: Ta
     if voice.serves and target.api.headers.skip_providers and len(used.names) > 1:
         fine = {each.name for each in direct if each.ok}
         apart = await aside(await survey.fallback(), fine)
-    unreached = ill(health, [each.name for each in direct if each.ok and each.name not in apart])
+    answering = [each.name for each in direct if each.ok and each.name not in apart]
+    unreached = ill(health, answering, serves=voice.serves)
     apart |= {name: f"{name} answers directly, but not the service: {why}" for name, why in unreached.items()}
     decide.require(
         "all_providers_healthy",

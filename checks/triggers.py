@@ -20,6 +20,7 @@ _FEWEST_RECORDED = 10
 _FEWEST_TIMES = 6  # of so many the least and the greatest enclose the median with 97 % confidence
 _LEAST_INCREASE_S = 0.1
 _REFUSED = {401, 403}
+_BROKEN = 500
 _MISSING = ("ModuleNotFoundError", "ImportError", "No module named")
 
 
@@ -124,7 +125,8 @@ async def _providers_lost(scene: Scene, limit: float) -> Sign:
 
 async def unreached(scene: Scene, used: list[Direct]) -> dict[str, str]:
     """What `/health` says of the providers that answer directly and yet fail the service."""
-    return ill(await scene.survey.health_after(), [each.name for each in used if each.ok])
+    serves = (await scene.survey.voice()).serves
+    return ill(await scene.survey.health_after(), [each.name for each in used if each.ok], serves=serves)
 
 
 async def _providers_refuse(scene: Scene, limit: float) -> Sign:
@@ -186,7 +188,7 @@ async def _vulnerable(scene: Scene, limit: float) -> Sign:
     open_doors = [
         f"{each.what} is answered with {each.answer.status}"
         for each in intruders
-        if each.answer is not None and each.answer.status not in _REFUSED
+        if each.answer is not None and each.answer.status < _BROKEN and each.answer.status not in _REFUSED
     ]
     health, metrics = (await survey.ready()).answer, (await survey.metrics_after()).answer
     answers = [(target.api.paths.health, health), (target.api.paths.metrics, metrics)]

@@ -37,9 +37,14 @@ def active(stack: Stack) -> list[Active]:
 def inject(stack: Stack, name: str) -> str:
     """Break the stack as the fault says; the evidence that it landed.
 
-    Raises FaultError: unknown, active already, the same part broken by another, or it did not land (and was undone).
+    Raises FaultError: unknown, none for such a stack, active already, the same part broken by another, or it did not
+    land (and was undone).
     """
     fault = find(name)
+    if stack.kind not in fault.stacks:
+        raise FaultError(
+            f"{name} can be made on {' and '.join(fault.stacks)}, and this is a stack of {stack.kind}"
+        )
     saved = stack.layout.saved / name
     with _one_at_a_time(stack):
         before = active(stack)

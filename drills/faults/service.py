@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from drills.faults import network, provider
+from drills.faults import provider
 from drills.faults.fault import Fault, FaultError, Place
 from drills.faults.several import Together
 from drills.front.behaviour import Behaviour
@@ -12,12 +12,13 @@ from drills.stacks.stack import Stack
 from target.wait import Seen, eventually
 
 _REFUSED = (401, 403)
-_MAIN = Path("app/main.py")
+_CHANGED = Path("app/services/voice_v2/orchestrator.py")
 _END = """
 import os as _os
+import signal as _signal
 import threading as _threading
 
-_threading.Timer({seconds}, _os._exit, (1,)).start()
+_threading.Timer({seconds}, _os.kill, (_os.getpid(), _signal.SIGTERM)).start()
 """
 _RESTARTS_S = 20.0
 _ASKED = 100
@@ -55,16 +56,16 @@ class EndsItself(Fault, frozen=True, kw_only=True):
     after_s: float
 
     def prepare(self, at: Place) -> None:
-        shutil.copy2(at.stack.layout.service / _MAIN, at.saved / _MAIN.name)
+        shutil.copy2(at.stack.layout.service / _CHANGED, at.saved / _CHANGED.name)
 
     def inject(self, at: Place) -> None:
-        path = at.stack.layout.service / _MAIN
+        path = at.stack.layout.service / _CHANGED
         path.write_bytes(path.read_bytes() + _END.format(seconds=self.after_s).encode())
         at.stack.restart_service()
 
     def landed(self, at: Place) -> str:
-        if (at.stack.layout.service / _MAIN).read_bytes() == (at.saved / _MAIN.name).read_bytes():
-            raise FaultError(f"{self.name}: {_MAIN} is what it was")
+        if (at.stack.layout.service / _CHANGED).read_bytes() == (at.saved / _CHANGED.name).read_bytes():
+            raise FaultError(f"{self.name}: {_CHANGED} is what it was")
         at.stack.wait_service(status=None)
         first = _started(at.stack)
 
@@ -78,7 +79,7 @@ class EndsItself(Fault, frozen=True, kw_only=True):
         return f"the service started {first}, and again {waited.seconds:.0f} s later ({waited.seen})"
 
     def heal(self, at: Place) -> None:
-        shutil.copy2(at.saved / _MAIN.name, at.stack.layout.service / _MAIN)
+        shutil.copy2(at.saved / _CHANGED.name, at.stack.layout.service / _CHANGED)
         at.stack.restart_service()
 
 
@@ -122,18 +123,17 @@ def _metrics(stack: Stack) -> str | None:
 
 
 def _frozen(stack: Stack) -> str | None:
-    # What its process has used of the processor moves between any two looks.
-    shown, told = (
-        {stack.ask("GET", "/metrics", direct=direct).text for _ in range(3)} for direct in (False, True)
-    )
-    return (
-        "/metrics says the same three times, the service itself does not" if len(shown) < len(told) else None
-    )
+    before = stack.ask("GET", "/metrics").text
+    # An empty request is refused and counted; nothing is spoken or stored.
+    stack.ask("POST", "/v1/audio/speech", direct=True, json={})
+    same = stack.ask("GET", "/metrics").text == before
+    return "/metrics says the same before and after a request that was counted" if same else None
 
 
 def _green(stack: Stack) -> str | None:
-    claimed = stack.ask("GET", "/health").json().get("system_status")
-    return f"/health says {claimed}, whatever is" if stack.front.state().health_green else None
+    if not stack.front.state().health_green:
+        return None
+    return f"/health says {stack.ask('GET', '/health').json().get('system_status')}, whatever is"
 
 
 def _slow(stack: Stack) -> str | None:
@@ -173,7 +173,8 @@ FAULTS: tuple[Fault, ...] = (
         name="token-not-checked",
         says="requests without a token are served",
         part="front",
-        shows=("token_required",),
+        must=("token_required",),
+        scenario=1,
         behaviour=Behaviour(admit_everyone=True),
         seen=_open_door,
     ),
@@ -181,7 +182,8 @@ FAULTS: tuple[Fault, ...] = (
         name="secret-in-health",
         says="/health shows the key of a provider",
         part="front",
-        shows=("no_secret_exposed",),
+        must=("no_secret_exposed",),
+        scenario=1,
         behaviour=Behaviour(health_secret=True),
         seen=_health_secret,
     ),
@@ -189,7 +191,8 @@ FAULTS: tuple[Fault, ...] = (
         name="secret-in-errors",
         says="error bodies show the key of a provider",
         part="front",
-        shows=("no_secret_exposed",),
+        must=("no_secret_exposed",),
+        scenario=1,
         behaviour=Behaviour(error_secret=True),
         seen=_error_secret,
     ),
@@ -197,7 +200,7 @@ FAULTS: tuple[Fault, ...] = (
         name="wrong-version-served",
         says="/health names another version than the one that was recorded",
         part="front",
-        shows=("version_matches_record",),
+        must=("version_matches_record",),
         behaviour=Behaviour(health_version=_WRONG_VERSION),
         seen=_version,
     ),
@@ -205,7 +208,7 @@ FAULTS: tuple[Fault, ...] = (
         name="metrics-gone",
         says="/metrics is not there any more",
         part="front",
-        shows=("metrics_exposed",),
+        must=("metrics_exposed",),
         behaviour=Behaviour(metrics_gone=True),
         seen=_metrics,
     ),
@@ -234,19 +237,20 @@ FAULTS: tuple[Fault, ...] = (
         cure="providers",
         faults=(_of(provider.FAULTS, "primary-dead-behind-fallback"), _GREEN),
     ),
-    PaintedOver(
-        name="health-green-database-away",
-        says="nothing gets through to the database, and /health claims that all is well",
-        part="front and network",
-        must=("tts_success_rate", "stt_success_rate"),
-        scenario=1,
-        faults=(_of(network.FAULTS, "partition-from-database"), _GREEN),
-    ),
     EndsItself(
         name="restarts-during-checks",
         says="the service was changed on the host, ends five seconds after its start, and starts again",
         part="code",
         must=("no_crash_loop", "code_matches_record"),
+        # Whatever is asked while it is away; which trigger is seen first, failures or the restart, is chance.
+        may=(
+            *("service_ready", "endpoint_response_time", "error_rate", "components_healthy"),
+            *("all_providers_healthy", "primary_answers", "provider_fallback_working"),
+            *("tts_success_rate", "stt_success_rate", "speech_formats_accepted", "bad_input_refused"),
+            *("average_tts_time", "average_stt_time", "average_response_time", "p95_response_time"),
+            *("metrics_exposed", "metrics_move"),
+        ),
+        shows=("error_rate", "service_ready", "code_matches_record", "no_crash_loop"),
         cure="git",
         after_s=5.0,
     ),

@@ -120,6 +120,7 @@ class Deployment:
         self.seconds = 0.02
         self.fails_every = 0
         self.checks_token = True
+        self.strangers_get = 401
         self.refuses = True
         self.forgets = False
         self.error_note = ""

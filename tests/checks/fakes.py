@@ -61,7 +61,7 @@ class FakeVoice:
     def served(self, operation: str, audio: bytes, skip: tuple[str, ...], token: str | None) -> str | Answer:
         self.asked += 1
         if self.d.checks_token and token != "":
-            return self.refusal(401, "who are you?")
+            return self.refusal(self.d.strangers_get, "who are you?")
         if self.d.fails_every and self.asked % self.d.fails_every == 0:
             return self.refusal(502, "every provider failed")
         left = [name for name in self.d.enabled if name not in skip and name not in self.d.provider_problem]

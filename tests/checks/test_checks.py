@@ -361,6 +361,15 @@ async def test_silence_in_the_end_of_the_same_process_is_no_restart(deployment: 
     assert (await judge(deployment, "deployment"))["no_crash_loop"].outcome == "inconclusive"
 
 
+async def test_a_stranger_who_meets_a_breakdown_was_neither_refused_nor_let_in(
+    deployment: Any, judge: Any
+) -> None:
+    deployment.strangers_get = 502
+    found = await judge(deployment, "security")
+    assert found["token_required"].outcome == "inconclusive"
+    assert "speech without a token is answered with 502" in found["token_required"].evidence
+
+
 async def test_a_provider_that_stumbles_once_is_asked_again_and_passes(deployment: Any, judge: Any) -> None:
     deployment.provider_stumbles["google", "tts"] = {2}
     found = await judge(deployment, "provider")

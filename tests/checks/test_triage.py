@@ -71,6 +71,11 @@ def unreached(d: Any) -> None:
     d.health["providers"]["google"] = {"status": "unhealthy", "last_error": "no answer within 10 s"}
 
 
+def unreached_so_far(d: Any) -> None:
+    d.health["providers"]["google"] = {"status": "degraded", "last_error": "no answer within 10 s"}
+    d.fails_every = 1
+
+
 def slow(d: Any) -> None:
     d.seconds = 0.5
     d.record = msgspec.structs.replace(d.record, latency=LatencyRecord(tts=(0.2,) * 30, stt=(0.2,) * 30))
@@ -173,6 +178,11 @@ def another_answers(d: Any) -> None:
     d.health["version"], d.fails_every = "2.4.0", 2
 
 
+async def test_a_breakdown_before_a_stranger_is_no_open_door(deployment: Any, triage: Any) -> None:
+    deployment.strangers_get = 502
+    assert "security_vulnerability" not in holding(await triage(deployment))
+
+
 @pytest.mark.parametrize(
     ("spoil", "scenario", "expected", "level", "command"),
     [
@@ -187,6 +197,13 @@ def another_answers(d: Any) -> None:
         (refused, 3, {"provider_authentication_failed"}, 1, "rollback providers --disable google"),
         (unreachable, 1, {"provider_connectivity_lost"}, 1, "rollback providers"),
         (unreached, 1, {"provider_connectivity_lost"}, 1, "rollback providers --disable google"),
+        (
+            unreached_so_far,
+            1,
+            {"provider_connectivity_lost", "api_failures", "error_share"},
+            1,
+            "rollback providers --disable google",
+        ),
         (missing, 3, {"dependencies_missing"}, 3, "python -m rollback virtualenv"),
         (module_gone, 3, {"dependencies_missing", "api_failures"}, 3, "python -m rollback virtualenv"),
         (own_module_gone, 1, {"api_failures"}, 2, "python -m rollback files"),

@@ -29,6 +29,7 @@ def inventory(stack):
     for path in (stack.layout.environment, stack.layout.environment_previous):
         found[path.name] = (path.read_bytes(), path.stat().st_mode)
     found["front"] = stack.front.state()
+    found["network"] = stack.network.state()
     found["orders"] = [standing.orders for standing in stack.providers.state().providers.values()]
     found["parts"] = [(part.program.name, part.program.state) for part in stack.parts()]
     found["saved"] = sorted(path.name for path in stack.layout.saved.glob("*"))
@@ -77,6 +78,13 @@ def test_the_same_part_is_not_broken_twice(stack):
     finally:
         active.heal(stack, None)
     assert stack.front.state() == Behaviour()
+
+
+def test_what_cannot_be_made_on_this_stack_is_refused(stack, monkeypatch):
+    monkeypatch.setattr(stack, "kind", "containers-of-tomorrow")
+    with pytest.raises(FaultError, match="and this is a stack of containers-of-tomorrow"):
+        active.inject(stack, "token-not-checked")
+    assert active.active(stack) == []
 
 
 def test_what_is_not_active_cannot_be_healed(stack):
