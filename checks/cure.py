@@ -156,6 +156,8 @@ async def _data(scene: Scene, _: Standing, holding: set[str]) -> Cure | None:
     target = scene.survey.target
     objects, rows = await triggers.lost_objects(scene), await triggers.lost_rows(scene)
     commands = [advice.objects(target)] if objects else []
+    if target.objects is not None and not (await scene.survey.data.bucket()).there:
+        commands = [f"make the bucket {target.objects.bucket} again", *commands]
     commands += [advice.database(target)] if rows else []
     return Cure(0, "; ".join([*objects[:1], *rows[:1]]), "; ".join(commands))
 

@@ -224,7 +224,7 @@ async def test_a_breakdown_before_a_stranger_is_no_open_door(deployment: Any, tr
         (table_missing, 1, {"data_loss"}, 0, "python -m rollback database"),
         (migrated, 1, {"api_failures"}, None, "alembic"),
         (another_answers, 1, {"api_failures"}, 1, "leads elsewhere"),
-        (bucket, 1, {"data_loss"}, 0, "rollback objects"),
+        (bucket, 1, {"data_loss"}, 0, "make the bucket voice again; python -m rollback objects"),
         (open_door, 1, {"security_vulnerability"}, 2, "python -m rollback files"),
         (
             dead,

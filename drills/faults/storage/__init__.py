@@ -3,4 +3,5 @@
 from drills.faults.fault import Fault
 from drills.faults.storage import objects, orphans, server, slow
 
-FAULTS: tuple[Fault, ...] = (*objects.FAULTS, *orphans.FAULTS, *server.FAULTS, *slow.FAULTS)
+# The orphan comes first: it has to be older than what healing the others writes anew.
+FAULTS: tuple[Fault, ...] = (*orphans.FAULTS, *objects.FAULTS, *server.FAULTS, *slow.FAULTS)

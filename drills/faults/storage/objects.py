@@ -199,7 +199,10 @@ class ObjectTruncated(Fault, frozen=True):
 
 
 class DeleteMarker(Fault, frozen=True):
-    """The bucket keeps versions, and the newest of an object of the past says that it is deleted."""
+    """The bucket keeps versions, and the newest of an object of the past says that it is deleted.
+
+    No storage forgets that a bucket has kept versions; healed, one that did not before keeps no more of them.
+    """
 
     def prepare(self, at: Place) -> None:
         store = at.stack.store()

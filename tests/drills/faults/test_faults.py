@@ -25,6 +25,12 @@ def inventory(stack):
     with stack.database() as connection, connection.cursor() as cursor:
         with cursor.copy("COPY (SELECT * FROM voice_usage_logs ORDER BY id) TO STDOUT") as copy:
             found["rows"] = hashlib.sha256(b"".join(bytes(block) for block in copy)).hexdigest()
+        found["schema"] = cursor.execute(
+            "SELECT (SELECT array_agg(attname::text || ' ' || atttypid::regtype ORDER BY attnum) FROM pg_attribute "
+            "WHERE attrelid = 'voice_usage_logs'::regclass AND attnum > 0 AND NOT attisdropped), "
+            "(SELECT array_agg(indexdef ORDER BY indexname) FROM pg_indexes WHERE schemaname = 'public'), "
+            "(SELECT version_num FROM alembic_version), (SELECT array_agg(nspname ORDER BY 1) FROM pg_namespace)"
+        ).fetchone()
         found["sequence"] = cursor.execute("SELECT last_value FROM voice_usage_logs_id_seq").fetchone()
     for path in (stack.layout.environment, stack.layout.environment_previous):
         found[path.name] = (path.read_bytes(), path.stat().st_mode)
