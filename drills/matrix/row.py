@@ -12,6 +12,7 @@ from drills.stacks.errors import StackError
 
 FORMAT = 1
 HEALTHY = "healthy"
+_READY = "service_ready"
 HoleKind = Literal["not caught", "false silence", "false alarm", "named wrong", "never red", "not elsewhere"]
 SCHEMA = Path(__file__).with_name("matrix.schema.json")
 
@@ -25,7 +26,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     well shows.
 
     What follows from that is always worked out anew: `caught_by`, those that had to fail and did; `silent`, those that
-    had to and did not; `alarms`, those that failed and neither had to nor might.
+    had to and did not, but for what cannot be asked of a service that does not answer, where that may be; `alarms`,
+    those that failed and neither had to nor might.
     """
 
     fault: str
@@ -52,9 +54,12 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         expected = {*self.must, *self.may}
+        # Of a service that does not answer its readiness is told, and nothing that would have to ask it.
+        dead = _READY in self.failed and _READY in expected
+        unasked = self.inconclusive if dead else {}
         told = {
-            "caught_by": tuple(name for name in self.failed if name in self.must),
-            "silent": tuple(name for name in self.must if name not in self.failed),
+            "caught_by": tuple(n for n in self.failed if n in self.must or (dead and n == _READY)),
+            "silent": tuple(n for n in self.must if n not in self.failed and n not in unasked),
             "alarms": tuple(name for name in self.failed if name not in expected),
         }
         for name, value in told.items():

@@ -65,6 +65,16 @@ def test_what_a_row_means_follows_what_was_seen_and_what_its_fault_says():
     assert (told.caught_by, told.silent, told.alarms) == (("debug_off",), (), ("error_rate",))
 
 
+def test_a_service_that_does_not_answer_is_caught_by_that_and_owes_nothing_that_asks_it():
+    slow = {"must": ("tts_success_rate",), "may": ("service_ready",), "first": ("service_ready",)}
+    dead = row("broken", "service_ready", inconclusive=("tts_success_rate",), **slow)
+    assert (dead.caught_by, dead.silent, of_row(dead)) == (("service_ready",), (), [])
+    passed = row("broken", "service_ready", **slow)
+    assert (passed.caught_by, passed.silent) == (("service_ready",), ("tts_success_rate",))
+    alarm = row("broken", "service_ready", inconclusive=("tts_success_rate",), must=("tts_success_rate",))
+    assert (alarm.caught_by, alarm.silent, alarm.alarms) == ((), ("tts_success_rate",), ("service_ready",))
+
+
 def test_a_false_alarm_is_told_beside_a_false_silence():
     kinds = [hole.kind for hole in of_row(row("broken", "error_rate", "debug_off", **MUST))]
     assert kinds == ["false silence", "false alarm"]
