@@ -175,10 +175,18 @@ def told(row: Row, judged: Judged, tidy: Tidy) -> Row:
         row,
         exit_code=verdict.exit_code,
         failed={each.name: tidy(each.evidence) for each in by["fail"]},
-        inconclusive={each.name: tidy(each.evidence) for each in by["inconclusive"]},
+        inconclusive=shortened({each.name: tidy(each.evidence) for each in by["inconclusive"]}),
         passed=tuple(each.name for each in by["pass"]),
         not_applicable=tuple(skipped),
     )
+
+
+def shortened(evidence: dict[str, str]) -> dict[str, str]:
+    """Each evidence once: a criterion that says the same as one before it refers to that."""
+    first: dict[str, str] = {}
+    for name, text in evidence.items():
+        first.setdefault(text, name)
+    return {name: text if first[text] == name else f"as {first[text]}" for name, text in evidence.items()}
 
 
 def healthy(stack: Stack, folder: Path, after: str = "") -> Row:

@@ -10,7 +10,7 @@ from checks.criterion import criteria
 from checks.verdict import CriterionVerdict, NotApplicable, Verdict
 from drills.matrix.elsewhere import elsewhere
 from drills.matrix.row import Row
-from drills.matrix.stage import REPOSITORY, Judged, Tidy, _unusable, deciders, told
+from drills.matrix.stage import REPOSITORY, Judged, Tidy, _unusable, deciders, shortened, told
 from drills.matrix.worker import joined
 from tests.drills.matrix.rows import row as row_of
 
@@ -57,6 +57,11 @@ def test_a_verdict_fills_the_row_in_its_own_order():
     assert (row.passed, row.verdict_s, row.exit_code) == (("error_rate",), 7.12, 1)
     assert row.not_applicable == ("alert_rules_loaded", "no_alert_firing")
     assert row.trouble == ""
+
+
+def test_what_many_criteria_say_alike_is_kept_once():
+    said = {"error_rate": "no answer", "debug_off": "other", "metrics_move": "no answer"}
+    assert shortened(said) == {**said, "metrics_move": "as error_rate"}
 
 
 def test_without_a_verdict_the_row_is_inconclusive():
