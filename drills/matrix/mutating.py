@@ -91,7 +91,14 @@ def _one(stack: Stack, fault: Fault, mutant: Mutant, whole: Row, folder: Path) -
 def _judged(
     stack: Stack, fault: Fault, criteria: tuple[str, ...], folder: Path, orders: dict[str, str] | None = None
 ) -> Row:
-    judged = judge(stack, folder, checks=checks_of(criteria), budget=fault.budget, plugins=orders)
+    judged = judge(
+        stack,
+        folder,
+        checks=checks_of(criteria),
+        budget=fault.budget,
+        plugins=orders,
+        target_file=fault.target_file(stack),
+    )
     return told(Row(fault=fault.name, family=fault.family), judged, Tidy(stack))
 
 

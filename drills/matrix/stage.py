@@ -69,17 +69,19 @@ def judge(
     checks: tuple[str, ...] = (),
     budget: int | None = None,
     plugins: Mapping[str, str] | None = None,
+    target_file: Path | None = None,
 ) -> Judged:
     """`pytest -m post_rollback` at the stack, its run in `folder`; of some checks only, where they are named.
 
     `budget` is how many requests it may send, None for as many as the target says.
     `plugins` maps a pytest plugin that only the drills load to its order: the variable of the environment in which it
     finds it, and the value (`NAME=value`).
+    `target_file` is that of another deployment than the stack's own.
     """
     command = [sys.executable, "-m", "pytest", "-m", "post_rollback", *checks]
     for plugin in plugins or {}:
         command += ["-p", plugin]
-    command += ["--target", str(stack.layout.target_file), "--run-dir", str(folder)]
+    command += ["--target", str(target_file or stack.layout.target_file), "--run-dir", str(folder)]
     command += ["--set", f"budget.requests={budget}"] if budget else []
     orders = dict(order.split("=", 1) for order in (plugins or {}).values())
     (folder / "verdict.json").unlink(missing_ok=True)

@@ -67,7 +67,7 @@ def take(stack: Stack, fault: Fault, folder: Path, after: str) -> tuple[Row, boo
     try:
         evidence = active.inject(stack, fault.name)
         row = msgspec.structs.replace(row, landed=tidy(evidence), inject_s=round(time.monotonic() - began, 2))
-        row = told(row, judge(stack, folder), tidy)
+        row = told(row, judge(stack, folder, target_file=fault.target_file(stack)), tidy)
         if fault.budget is not None and not row.trouble:
             row = more(row, fault, stack, folder, tidy)
     except Exception as error:  # noqa: BLE001  (whatever a fault runs into, only its own row is inconclusive)
@@ -88,7 +88,13 @@ def more(row: Row, fault: Fault, stack: Stack, folder: Path, tidy: Tidy) -> Row:
 
     Only what the usual budget could not tell is taken from it: what passed with that one has passed.
     """
-    judged = judge(stack, folder / "budget", checks=checks_of(fault.must), budget=fault.budget)
+    judged = judge(
+        stack,
+        folder / "budget",
+        checks=checks_of(fault.must),
+        budget=fault.budget,
+        target_file=fault.target_file(stack),
+    )
     larger = told(Row(fault=row.fault), judged, tidy)
     return joined(row, larger)
 

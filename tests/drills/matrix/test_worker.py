@@ -16,7 +16,7 @@ SEEN = Judged(verdict(criterion("error_rate", "fail", "bad")), 7.0)
 
 
 def raises(error):
-    def act(*_):
+    def act(*_, **__):
         raise error
 
     return act
@@ -28,7 +28,7 @@ def stack(monkeypatch, tmp_path):
     monkeypatch.setattr(worker.active, "inject", lambda *_: "it is broken")
     monkeypatch.setattr(worker.active, "heal", lambda *_: [FAULT.name])
     monkeypatch.setattr(worker, "judge", lambda *_, **__: SEEN)
-    layout = SimpleNamespace(root=tmp_path / "stack")
+    layout = SimpleNamespace(root=tmp_path / "stack", target_file=tmp_path / "target.yaml")
     return SimpleNamespace(secrets=Secrets(), layout=layout, wait_service=lambda: None)
 
 
