@@ -23,7 +23,7 @@ SCENARIOS = {
     "degradation": (2, "Performance Degradation"),
     "configuration": (3, "Configuration Issues"),
 }
-_REQUESTS, _SECONDS, _AT_ONCE = 400, 40.0, 4
+_REQUESTS, _SECONDS, _AT_ONCE = 600, 40.0, 4
 _KINDS = ("health", "deployment", "provider", "performance", "data", "security")
 # Causes that no configuration explains: they make it scenario 1, whatever else holds.
 _GRAVE = {"data_loss", "security_vulnerability"}
