@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import msgspec
+import psycopg
 import urllib3
 from minio.error import MinioException
 
@@ -133,3 +134,5 @@ def _known_errors(name: str) -> Iterator[None]:
         yield
     except (MinioException, urllib3.exceptions.HTTPError) as error:
         raise FaultError(f"{name}: the storage says: {error}") from error
+    except psycopg.Error as error:
+        raise FaultError(f"{name}: the database says: {str(error).splitlines()[0]}") from error

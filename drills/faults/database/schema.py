@@ -179,7 +179,7 @@ FAULTS: tuple[Fault, ...] = (
         must=("table_matches_record",),
         revision="0004",
         migrate=f"ALTER TABLE {_TABLE} ADD COLUMN tier text",
-        back=f"ALTER TABLE {_TABLE} DROP COLUMN tier",
+        back=f"ALTER TABLE {_TABLE} DROP COLUMN IF EXISTS tier",
     ),
     OtherRevision(
         name="revision-behind",
@@ -188,6 +188,6 @@ FAULTS: tuple[Fault, ...] = (
         must=("table_matches_record",),
         revision="0002",
         migrate="DROP INDEX ix_voice_usage_logs_provider",
-        back=f"CREATE INDEX ix_voice_usage_logs_provider ON {_TABLE} (provider)",
+        back=f"CREATE INDEX IF NOT EXISTS ix_voice_usage_logs_provider ON {_TABLE} (provider)",
     ),
 )

@@ -209,12 +209,14 @@ class DatabaseAction(Action[DatabasePlan]):
         if live.kind is None and recorded is not None:
             wanted = tuple((each.name, each.type) for each in recorded.columns if each.name in dict(copied))
         revisions = ""
-        if found.facts and found.content.revision != found.facts.revision:
+        if found.facts and found.content.revision not in (None, found.facts.revision):
             revisions = f" (its revision is {found.content.revision}, the database's {found.facts.revision})"
         judgement.columns(scratch.facts.columns, found.content.columns, wanted or copied, revisions)
         makes = schema.of("constraint", "foreign")
         if live.kind is None:
             make, create, grants = schema.of("table"), makes, schema.of("grant")
+        elif revisions:
+            make, create, grants = (), (), ()  # what a migration makes would be in its way
         else:
             make, grants = (), ()
             create = tuple(each for each in makes if each.makes and each.makes not in live.named)

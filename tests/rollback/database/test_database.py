@@ -146,6 +146,19 @@ def test_an_index_that_is_gone_is_built_again(log):
     assert log.state() == before
 
 
+def test_an_index_of_another_revision_is_left_to_the_migration(log):
+    """Made here, it would be in the way of the migration that is to make it."""
+    log.sql(
+        "DROP INDEX ix_voice_usage_logs_created_at",
+        "UPDATE alembic_version SET version_num = '0002'",
+        LOSE_A_DAY,
+    )
+    said = done(log)
+    assert "database is at 0002: indexes and constraints are left to the migration" in " ".join(said.split())
+    assert log.sql("SELECT to_regclass('ix_voice_usage_logs_created_at') IS NULL") == [(True,)]
+    writes_nothing(log)
+
+
 def test_a_table_that_is_gone_is_made_again_with_all_that_hung_on_it(log, request):
     log.sql(
         "DROP ROLE IF EXISTS log_owner",
