@@ -24,7 +24,6 @@ from drills.stacks.stack import Stack
 from drills.traffic.traffic import Traffic
 from rollback.budget import BUDGET_S
 from rollback.snapshots.catalogue import SHARED
-from target import load
 from target.wait import Seen, eventually
 
 _TRIAGE_S = 120.0
@@ -55,7 +54,8 @@ class Drill:
         self._fault = fault
         self._folder = folder
         self._say = say
-        self._on(stack.layout.target_file, stack.url, stack.layout.state)
+        self._operator = Operator(stack.layout.target_file)
+        self._traffic = Traffic(stack.url, stack.secrets.api_token, folder.path, _PER_SECOND)
         self._rolling = False  # a rollback was begun, and is not known to have come to its end
         self._drilled = Drilled(
             fault=fault.name,
@@ -73,7 +73,6 @@ class Drill:
         began = time.monotonic()
         before: Inventory | None = None
         try:
-            self._deployed()
             if self._is_steady():
                 before = self._prepared()
                 self._rehearsed(before)
@@ -88,19 +87,6 @@ class Drill:
             self._folder.keep_logs()
             self._folder.write_json("drill.json", self._drilled)
         return self._drilled
-
-    def _on(self, target_file: Path, url: str, state: Path) -> None:
-        """What the operator works on, what the traffic goes to, and where the rollback keeps its journals."""
-        self._operator = Operator(target_file)
-        self._traffic = Traffic(url, self._stack.secrets.api_token, self._folder.path, _PER_SECOND)
-        self._state = state
-
-    def _deployed(self) -> None:
-        """The deployment that the fault breaks: the stack's own, or one that is brought up beside it."""
-        file = self._fault.target_file(self._stack)
-        if file != self._stack.layout.target_file:
-            target = load.load(file, environ={})
-            self._on(file, target.api.url, Path(target.state_dir))
 
     def _is_steady(self) -> bool:
         steady = self._drilled.steady
@@ -287,7 +273,7 @@ class Drill:
         return self._operator.types(*words, limit_s=limit_s)
 
     def _journals(self) -> list[Path]:
-        return list((self._state / "journals").glob("*.jsonl"))
+        return list((self._stack.layout.state / "journals").glob("*.jsonl"))
 
     def _happened(self, what: str, says: str = "") -> None:
         self._folder.happened(what, says)

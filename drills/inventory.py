@@ -111,10 +111,10 @@ def on_host(stack: Stack, before: OnHost | None = None) -> OnHost:
 
 
 def _files(stack: Stack, before: Mapping[str, FileFacts]) -> dict[str, FileFacts]:
-    """Those of the service, its virtualenv, repository and backups, of the compose project, of the rollback's state."""
+    """Those of the service, its virtualenv, its repository, its backups and the rollback's state."""
     layout = stack.layout
     found: dict[str, FileFacts] = {}
-    roots = (layout.service, layout.repository, layout.backups, layout.state, layout.compose)
+    roots = (layout.service, layout.repository, layout.backups, layout.state)
     for root in (*roots, *layout.root.glob(f"{layout.venv.name}*")):
         for path in (root, *_below(root)):
             name = str(path.relative_to(layout.root))

@@ -70,7 +70,7 @@ def _drill(venue: Venue, fault: Fault, before: list[Drilled], say: Say) -> Drill
     if last is not None and (last.cleaned is None or not last.cleaned.holds):
         venue.renew()
     steady = None
-    if last is not None and last.verdict == "passed" and _same_deployment(last.family, fault.family):
+    if last is not None and last.verdict == "passed":
         steady = Finding(True, f"proven by the drill before, {last.fault}")
     with closing(Stack.running_at(venue.folder)) as stack, alone(stack):
         if steady is None:
@@ -79,11 +79,6 @@ def _drill(venue: Venue, fault: Fault, before: list[Drilled], say: Say) -> Drill
         drilled = Drill(stack, fault, RunFolder(stack, fault.name), say, steady).carry_out()
     say(f"  {drilled.verdict} in {drilled.seconds:.0f} s · {_near(drilled.folder)}")
     return drilled
-
-
-def _same_deployment(*families: str) -> bool:
-    """Whether what one has proven holds for the other: faults of containers are of the compose project."""
-    return len({family == "container" for family in families}) == 1
 
 
 def _tell(choice: Choice, kind: str, drilled: list[Drilled], left: str) -> None:

@@ -30,22 +30,19 @@ def settle(stack: Stack) -> list[str]:
 
     Raises StackError: it cannot be brought to an end.
     """
-    beside = [stack.layout.target_compose] if stack.layout.target_compose.exists() else []
-    done = [end for file in (stack.layout.target_file, *beside) for end in _ended(stack, Operator(file))]
-    return done + [f"healed {name}" for name in active.heal(stack, None)]
-
-
-def _ended(stack: Stack, operator: Operator) -> list[str]:
+    operator = Operator(stack.layout.target_file)
     told = operator.types("rollback", "status", "--json", limit_s=_STATUS_S)
     if told.exit != 0:
         raise StackError(f"how the stack stands cannot be told: {told.says}")
+    done = []
     last = json.loads(told.out)["hosts"][0]["last"]
-    if last is None or not last["open"]:
-        return []
-    resumed = operator.types("rollback", str(last["action"]), "--resume", limit_s=_RESUME_S)
-    if resumed.exit != 0:
-        raise StackError(
-            f"{last['run']} cannot be brought to an end ({resumed.says}); "
-            f"take the stack down: python -m drills down --dir {stack.layout.root}"
-        )
-    return [f"went on with {last['run']}"]
+    if last is not None and last["open"]:
+        resumed = operator.types("rollback", str(last["action"]), "--resume", limit_s=_RESUME_S)
+        if resumed.exit != 0:
+            raise StackError(
+                f"{last['run']} cannot be brought to an end ({resumed.says}); "
+                f"take the stack down: python -m drills down --dir {stack.layout.root}"
+            )
+        done.append(f"went on with {last['run']}")
+    done += [f"healed {name}" for name in active.heal(stack, None)]
+    return done
