@@ -46,9 +46,9 @@ class NetworkFault(Fault, frozen=True):
         if self.way.partitioned:
             return f"nothing comes within {_ASK_S:g} s" if isinstance(error, TimeoutError) else None
         if self.way.reset:
-            return (
-                f"the connection is reset after {len(answer)} bytes" if isinstance(error, OSError) else None
-            )
+            # What publishes the port of a container passes a reset on as an end.
+            cut_off = isinstance(error, OSError) or len(answer) < promised(answer)
+            return f"the connection is cut off after {len(answer)} bytes" if cut_off else None
         late = seconds >= 2 * self.way.latency_s and answer
         return f"an answer takes {seconds * 1000:.0f} ms" if late else None
 
@@ -77,6 +77,16 @@ def travel(port: int, name: str, within_s: float) -> tuple[bytes, OSError | None
     except OSError as problem:
         error = problem
     return answer, error, time.monotonic() - began
+
+
+def promised(answer: bytes) -> int:
+    """How many bytes an HTTP answer has to have by what its head says; 0 where that says nothing."""
+    head, end, _ = answer.partition(b"\r\n\r\n")
+    for line in head.lower().splitlines():
+        name, _, value = line.partition(b":")
+        if name == b"content-length":
+            return len(head) + len(end) + int(value)
+    return 0
 
 
 FAULTS: tuple[Fault, ...] = (

@@ -24,7 +24,7 @@ from drills.stacks.processes.stack import ProcessesStack, keeper_pid
 from drills.stacks.processes.supervision import Program, failure, supervisord_command
 from drills.stacks.processes.take_down import take_down
 from drills.stacks.processes.virtualenv import make_virtualenv
-from drills.stacks.service import write_environment
+from drills.stacks.service import NAME, write_environment
 from drills.stacks.storage import make_buckets
 from target.wait import Seen, eventually
 
@@ -63,10 +63,10 @@ class _Builder:
                 ]
                 all_of([threads.submit(self._code), threads.submit(self._packages)])
                 # The service meets a schema that is still on its way as it would in a deployment: it waits.
-                self.stack.supervisor.start(service.NAME)
+                self.stack.supervisor.start(NAME)
                 all_of([server, threads.submit(self._schema, server), *rest])
                 self.stack.wait_service()
-                self._done(f"{service.NAME}  {releases.GOOD} is healthy")
+                self._done(f"{NAME}  {releases.GOOD} is healthy")
             except BaseException:
                 # The threads that still wait for a part see it gone, and end.
                 self._commands.abort()
@@ -82,7 +82,7 @@ class _Builder:
             control={
                 "supervisor": {
                     "config": str(self.layout.supervisor_config),
-                    "program": service.NAME,
+                    "program": NAME,
                     "supervisorctl": str(Path(sys.executable).with_name("supervisorctl")),
                 }
             },

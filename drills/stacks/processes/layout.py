@@ -1,9 +1,7 @@
 """What an embedded stack has beyond any other: the ports of SeaweedFS and of supervisord."""
 
 from drills.stacks import layout
-from drills.stacks.layout import LOOPBACK, Layout, write_private
-
-__all__ = ["LOOPBACK", "Layout", "Ports", "StackFile", "read_stack_file", "write_private"]
+from drills.stacks.layout import Layout
 
 
 class Ports(layout.Ports, frozen=True):

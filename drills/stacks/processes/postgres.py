@@ -10,13 +10,11 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from drills.stacks.commands import Commands, base_environment
-from drills.stacks.database import ADMIN, answers
+from drills.stacks.database import ADMIN
 from drills.stacks.errors import StackError
 from drills.stacks.layout import LOOPBACK, Layout, Secrets, write_private
 from drills.stacks.processes.layout import Ports
 from drills.stacks.processes.supervision import Program
-
-__all__ = ["account", "answers", "binaries", "closed_folder", "initialise", "program"]
 
 _INITDB_S = 60.0
 # PostgreSQL refuses to run as root; this account has nothing of its own anywhere.

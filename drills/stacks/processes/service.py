@@ -6,8 +6,6 @@ from drills.stacks.processes.layout import Ports
 from drills.stacks.processes.supervision import Program
 from drills.stacks.service import NAME, Addresses
 
-__all__ = ["NAME", "addresses", "migrate", "program"]
-
 _MIGRATE_S = 60.0
 
 

@@ -12,10 +12,7 @@ from drills.stacks.processes.layout import Ports, StackFile
 from drills.stacks.processes.rules import SeaweedRules
 from drills.stacks.processes.supervision import Supervisor, failure, last_lines, log_of
 from drills.stacks.rules import Rules
-from drills.stacks.stack import PARTS, Stack
 from target.host import Host
-
-__all__ = ["PARTS", "ProcessesStack", "Stack", "keeper_pid", "wait_for_end"]
 
 
 def keeper_pid(layout: Layout) -> int | None:

@@ -10,9 +10,6 @@ from drills.stacks.processes.layout import Ports
 from drills.stacks.processes.rules import write_identity, write_options
 from drills.stacks.processes.supervision import Program
 from drills.stacks.rules import ROOT
-from drills.stacks.storage import BUCKET, make_buckets
-
-__all__ = ["BUCKET", "kind", "make_buckets", "program"]
 
 
 def kind() -> str:

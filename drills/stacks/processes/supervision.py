@@ -12,8 +12,8 @@ import msgspec
 
 from drills.stacks.commands import tethered
 from drills.stacks.errors import PortTakenError, StackError
-from drills.stacks.layout import Layout, Secrets
-from drills.stacks.processes.layout import LOOPBACK, Ports
+from drills.stacks.layout import LOOPBACK, Layout, Secrets
+from drills.stacks.processes.layout import Ports
 from drills.stacks.stack import ProgramState
 from target.wait import Seen, eventually
 
