@@ -14,7 +14,7 @@ _PROBE = "drill-probe"
 CLIENTS = frozenset({TRAFFIC, _SUITE, _PROBE})
 _ASIDE = r"\.(failed|undone)\.[^/]+(/.*)?"
 # The rollback's own: journals, the lock, the choice of providers; and what the checks and triage write nothing of.
-_STATE = r"state(/.*)?"
+_STATE = r"(compose/[^/]+/)?state(/.*)?"
 _PACKAGE = r"service/app/services/voice_v2"
 _ENVIRONMENT = (r"service/\.env", rf"service/\.env{_ASIDE}")
 _VIRTUALENV = (r"venv(/.*)?", rf"venv{_ASIDE}")
@@ -35,7 +35,7 @@ _FILES: dict[str, tuple[str, ...]] = {
     "virtualenv": _VIRTUALENV,
     "objects": (),
     "database": (),
-    "containers": (r"compose(/.*)?",),
+    "containers": (r"compose/[^/]+/docker-compose\.yml", rf"compose/[^/]+/docker-compose\.yml{_ASIDE}"),
     "set": (*_ENVIRONMENT, *_CHECKOUT, *_VIRTUALENV),
 }
 

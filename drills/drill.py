@@ -24,6 +24,8 @@ from drills.stacks.stack import Stack
 from drills.traffic.traffic import Traffic
 from rollback.budget import BUDGET_S
 from rollback.snapshots.catalogue import SHARED
+from target import load
+from target.errors import TargetError
 from target.wait import Seen, eventually
 
 _TRIAGE_S = 120.0
@@ -42,25 +44,35 @@ Say = Callable[[str], None]
 
 
 class Drill:
-    """A drill of one fault on a stack that is up.
+    """A drill of one fault on a stack that is up, at the deployment of it that `target_file` describes.
 
     `steady` is what the drill before has proven already; None has the operator's checks run first.
     """
 
     def __init__(
-        self, stack: Stack, fault: Fault, folder: RunFolder, say: Say, steady: Finding | None
+        self,
+        stack: Stack,
+        fault: Fault,
+        target_file: Path,
+        folder: RunFolder,
+        say: Say,
+        steady: Finding | None,
     ) -> None:
         self._stack = stack
         self._fault = fault
         self._folder = folder
         self._say = say
-        self._operator = Operator(stack.layout.target_file)
-        self._traffic = Traffic(stack.url, stack.secrets.api_token, folder.path, _PER_SECOND)
+        self._target_file = target_file
+        self._operator = Operator(target_file)
+        target = load.load(target_file, environ={})
+        self._journals_in = Path(target.state_dir) / "journals"
+        self._traffic = Traffic(target.api.url, stack.secrets.api_token, folder.path, _PER_SECOND)
         self._rolling = False  # a rollback was begun, and is not known to have come to its end
         self._drilled = Drilled(
             fault=fault.name,
             family=fault.family,
             stack=stack.kind,
+            target=str(target_file),
             cure=fault.cure,
             level=fault.level,
             started_at=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -76,7 +88,7 @@ class Drill:
             if self._is_steady():
                 before = self._prepared()
                 self._rehearsed(before)
-        except StackError as error:
+        except TargetError as error:
             self._drilled.trouble = self._folder.text(str(error).splitlines()[0])
             self._happened("it cannot go on", str(error))
         finally:
@@ -129,7 +141,7 @@ class Drill:
         began = time.monotonic()
         try:
             evidence = active.inject(self._stack, self._fault.name)
-        except StackError as error:
+        except TargetError as error:
             self._drilled.landed = Finding(False, self._folder.text(str(error).splitlines()[0]))
             self._happened("the fault did not land", str(error))
             return
@@ -239,7 +251,7 @@ class Drill:
         """Heal what is broken still, and prove that all is as before."""
         try:
             if self._rolling:
-                settle(self._stack)
+                settle(self._stack, self._target_file)
             elif any(item.name == self._fault.name for item in active.active(self._stack)):
                 active.heal(self._stack, self._fault.name)
             if before is None:
@@ -250,7 +262,7 @@ class Drill:
             healed = inventory.take(self._stack, before)
             changes = [str(change) for change in left_over(before, healed, self._traffic.calls())]
             self._drilled.cleaned = _nothing(changes, "all is as before")
-        except StackError as error:
+        except TargetError as error:
             self._drilled.cleaned = Finding(False, self._folder.text(str(error).splitlines()[0]))
         self._happened("cleaned up", self._drilled.cleaned.says)
 
@@ -273,7 +285,7 @@ class Drill:
         return self._operator.types(*words, limit_s=limit_s)
 
     def _journals(self) -> list[Path]:
-        return list((self._stack.layout.state / "journals").glob("*.jsonl"))
+        return list(self._journals_in.glob("*.jsonl"))
 
     def _happened(self, what: str, says: str = "") -> None:
         self._folder.happened(what, says)

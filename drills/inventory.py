@@ -114,9 +114,9 @@ def _files(stack: Stack, before: Mapping[str, FileFacts]) -> dict[str, FileFacts
     """Those of the service, its virtualenv, its repository, its backups and the rollback's state."""
     layout = stack.layout
     found: dict[str, FileFacts] = {}
-    roots = (layout.service, layout.repository, layout.backups, layout.state)
+    roots = (layout.service, layout.repository, layout.backups, layout.state, layout.compose)
     for root in (*roots, *layout.root.glob(f"{layout.venv.name}*")):
-        for path in (root, *_below(root)):
+        for path in (root, *_below(root)) if root.exists() else ():
             name = str(path.relative_to(layout.root))
             # The service and git may take a file away between listing and reading it.
             try:

@@ -49,13 +49,15 @@ class Lost(msgspec.Struct, frozen=True):
 class Drilled(msgspec.Struct, kw_only=True):
     """A drill. What is None was not come to, or does not belong to it: a fault without a cure is detected and healed.
 
-    `started_at` is ISO 8601 in UTC; `seconds` is the whole drill, with steady state and cleaning up; `landing_s` is
-    what injecting and proving took, `scenario` what triage named.
+    `stack` is its kind, `target` the file of the deployment that was broken. `started_at` is ISO 8601 in UTC;
+    `seconds` is the whole drill, with steady state and cleaning up; `landing_s` is what injecting and proving took,
+    `scenario` what triage named.
     """
 
     fault: str
     family: str
     stack: str
+    target: str
     cure: str | None
     level: int | None
     started_at: str

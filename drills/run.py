@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -16,9 +17,9 @@ from drills.plan import chosen, not_rehearsed
 from drills.runfolder import RunFolder
 from drills.saying import to_errors, to_output
 from drills.settle import alone, settle
-from drills.stacks.errors import StackError
 from drills.stacks.stack import Stack
 from drills.venue import Venue
+from target.errors import TargetError
 
 Say = Callable[[str], None]
 
@@ -48,7 +49,7 @@ def run(choice: Choice, interrupts: tuple[type[BaseException], ...]) -> int:
         try:
             for fault in faults:
                 drilled.append(_drill(venue, fault, drilled, say))
-        except StackError as error:
+        except TargetError as error:
             why = str(error)
         except interrupts:
             _tell(choice, venue.kind, drilled, _left(faults, drilled, "interrupted"))
@@ -69,15 +70,37 @@ def _drill(venue: Venue, fault: Fault, before: list[Drilled], say: Say) -> Drill
     last = before[-1] if before else None
     if last is not None and (last.cleaned is None or not last.cleaned.holds):
         venue.renew()
-    steady = None
-    if last is not None and last.verdict == "passed":
-        steady = Finding(True, f"proven by the drill before, {last.fault}")
     with closing(Stack.running_at(venue.folder)) as stack, alone(stack):
-        if steady is None:
-            for done in settle(stack):
+        try:
+            target_file = fault.target_file(stack)
+        except TargetError as error:
+            return _not_begun(stack, fault, str(error))
+        steady = None
+        if last is not None and last.verdict == "passed" and last.target == str(target_file):
+            steady = Finding(True, f"proven by the drill before, {last.fault}")
+        else:
+            for done in settle(stack, target_file):
                 say(f"  {done}")
-        drilled = Drill(stack, fault, RunFolder(stack, fault.name), say, steady).carry_out()
+        drilled = Drill(stack, fault, target_file, RunFolder(stack, fault.name), say, steady).carry_out()
     say(f"  {drilled.verdict} in {drilled.seconds:.0f} s · {_near(drilled.folder)}")
+    return drilled
+
+
+def _not_begun(stack: Stack, fault: Fault, why: str) -> Drilled:
+    """A drill whose deployment there is not."""
+    drilled = Drilled(
+        fault=fault.name,
+        family=fault.family,
+        stack=stack.kind,
+        target="",
+        cure=fault.cure,
+        level=fault.level,
+        started_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        folder="",
+        cleaned=Finding(True, "nothing was changed"),
+        trouble=why.splitlines()[0],
+    )
+    drilled.judge()
     return drilled
 
 

@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 from drills.faults import active
 from drills.operator import Operator
@@ -25,12 +26,12 @@ def alone(stack: Stack) -> Iterator[None]:
         yield
 
 
-def settle(stack: Stack) -> list[str]:
-    """Bring an unfinished rollback to its end and heal every fault; what was done, in words.
+def settle(stack: Stack, target_file: Path) -> list[str]:
+    """Bring an unfinished rollback of the target to its end and heal every fault of the stack; what was done, in words.
 
     Raises StackError: it cannot be brought to an end.
     """
-    operator = Operator(stack.layout.target_file)
+    operator = Operator(target_file)
     told = operator.types("rollback", "status", "--json", limit_s=_STATUS_S)
     if told.exit != 0:
         raise StackError(f"how the stack stands cannot be told: {told.says}")

@@ -120,7 +120,7 @@ class Soak:
     def carry_out(self) -> Soaked:
         """Carry it out; what it began is brought to an end in any case."""
         try:
-            for done in settle(self._stack):
+            for done in settle(self._stack, self._stack.layout.target_file):
                 self._say(f"  {done}")
             self._go_to_and_fro()
         except StackError as error:
@@ -177,7 +177,7 @@ class Soak:
     def _back(self) -> None:
         """Where it was cut short half-way, back to the environment of before."""
         try:
-            settle(self._stack)
+            settle(self._stack, self._stack.layout.target_file)
             if (
                 self._other.exists()
                 and self._stack.layout.environment.read_bytes() == self._other.read_bytes()

@@ -76,6 +76,18 @@ def test_another_file_is_damage(files, says):
     assert told("environment", after(files)) == [says]
 
 
+def test_the_compose_file_is_what_the_containers_action_is_for():
+    files = {
+        "compose/run-1/docker-compose.yml": fact("pinned"),
+        "compose/run-1/docker-compose.yml.failed.20261128T052934Z": fact("moved"),
+        "compose/run-1/state/journals/new.jsonl": fact("new"),
+    }
+    assert told("containers", after(files)) == []
+    assert told("containers", after({"compose/run-1/.env": fact("other")})) == [
+        "file compose/run-1/.env: new"
+    ]
+
+
 def test_a_file_that_is_gone_is_damage():
     now = msgspec.structs.replace(BEFORE, on_host=OnHost(without(FILES, "service/app/main.py"), PARTS))
     assert told("virtualenv", now) == ["file service/app/main.py: gone"]

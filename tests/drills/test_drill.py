@@ -17,6 +17,7 @@ from drills.stacks.layout import Layout
 from drills.stacks.storage import BUCKET
 from drills.traffic.ledger import Call
 from drills.traffic.traffic import TrafficError
+from target.errors import HostError
 
 CANARY = "canary-secret-of-the-stack"
 FAULT = Fault(
@@ -43,7 +44,9 @@ class World:
         self.layout.logs.mkdir()
         (self.layout.state / "journals").mkdir(parents=True)
         self.layout.target_file.write_text(
-            json.dumps({"name": "drill", "api": {"url": "http://127.0.0.1:1"}})
+            json.dumps(
+                {"name": "drill", "api": {"url": "http://127.0.0.1:1"}, "state_dir": str(self.layout.state)}
+            )
         )
         self.secrets = Secrets()
         self.url = "http://127.0.0.1:1"
@@ -83,7 +86,7 @@ class World:
             raise FaultError(self.heals_not)
         self.active = []
 
-    def settle(self, stack):
+    def settle(self, stack, target_file):
         self.typed.append(("settled",))
         self.heal(stack, None)
 
@@ -180,7 +183,9 @@ def world(tmp_path, monkeypatch):
 
 def carried_out(world, tmp_path, fault=FAULT, steady=None):
     folder = RunFolder(world, fault.name, tmp_path / "runs")
-    found = drilling.Drill(world, fault, folder, lambda line: None, steady).carry_out()
+    found = drilling.Drill(
+        world, fault, world.layout.target_file, folder, lambda line: None, steady
+    ).carry_out()
     assert not world.running, "the traffic is stopped in any case"
     written = "".join(path.read_text() for path in folder.path.rglob("*") if path.is_file())
     assert CANARY not in written
@@ -239,6 +244,12 @@ def test_what_goes_wrong_is_told(world, tmp_path, facts, verdict, why):
     found = carried_out(world, tmp_path)
     assert found.verdict == verdict, found.why
     assert any(each.startswith(why) for each in found.why), found.why
+
+
+def test_a_host_that_is_lost_makes_it_inconclusive(world, tmp_path):
+    world.raises = {"triage": HostError("docker://voice-host does not answer")}
+    found = carried_out(world, tmp_path)
+    assert (found.verdict, found.why[-1]) == ("inconclusive", "docker://voice-host does not answer")
 
 
 def test_an_interrupted_drill_stops_the_traffic_and_heals(world, tmp_path):

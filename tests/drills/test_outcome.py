@@ -15,7 +15,8 @@ def drilled(**other):
     facts = {
         "fault": "database-password-wrong",
         "family": "configuration",
-        "stack": "stack",
+        "stack": "processes",
+        "target": "target.yaml",
         "cure": "environment",
         "level": 1,
         "started_at": "2026-11-28T05:00:00+00:00",

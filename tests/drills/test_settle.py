@@ -47,27 +47,27 @@ def typing(monkeypatch):
 
 def test_an_unfinished_rollback_is_gone_on_with_and_then_the_faults_are_healed(stack, typing):
     operator = typing(Operator({"run": "20261128T052934Z-git", "action": "git", "open": True}))
-    assert settle(stack) == ["went on with 20261128T052934Z-git", "healed silence"]
+    assert settle(stack, stack.layout.target_file) == ["went on with 20261128T052934Z-git", "healed silence"]
     assert operator.typed[-1] == ("rollback", "git", "--resume")
 
 
 @pytest.mark.parametrize("last", [None, {"run": "r", "action": "git", "open": False}])
 def test_one_that_has_ended_is_left_alone(stack, typing, last):
     operator = typing(Operator(last))
-    assert settle(stack) == ["healed silence"]
+    assert settle(stack, stack.layout.target_file) == ["healed silence"]
     assert len(operator.typed) == 1
 
 
 def test_one_that_cannot_be_ended_is_an_error(stack, typing):
     typing(Operator({"run": "r", "action": "git", "open": True}, resumes=3))
     with pytest.raises(StackError, match=r"r cannot be brought to an end .*stuck.*python -m drills down"):
-        settle(stack)
+        settle(stack, stack.layout.target_file)
 
 
 def test_a_stack_that_cannot_be_asked_is_an_error(stack, typing):
     typing(Operator(None, told=4))
     with pytest.raises(StackError, match="how the stack stands cannot be told: exit 4: no such host"):
-        settle(stack)
+        settle(stack, stack.layout.target_file)
 
 
 def test_two_drills_on_one_stack_are_refused(stack):
