@@ -4,16 +4,19 @@ On both stacks a relay of ours stands there (`drills/network`), which delays, ho
 packets, so that loss is made in the network namespace of the voice host.
 """
 
+import contextlib
 import socket
 import time
 
 from drills.faults.fault import Fault, FaultError, Place
 from drills.network.behaviour import Behaviour, Way
 from drills.providers.catalogue import PROVIDERS
+from drills.stacks.errors import StackError
 from drills.stacks.layout import LOOPBACK, write_private
 
 _ASK_S = 1.0
 _ANSWER_S = 10.0
+_LOOKS = 2
 _HTTP = b"GET / HTTP/1.1\r\nHost: way\r\nConnection: close\r\n\r\n"
 # PostgreSQL answers the question for TLS with one letter.
 _SQL = bytes.fromhex("0000000804d2162f")
@@ -61,6 +64,42 @@ class NetworkFault(Fault, frozen=True):
         write_private(at.stack.layout.environment, (at.saved / ".env").read_bytes())
         # A new process has forgotten what it saw, and has connections that were never held up.
         at.stack.restart_service()
+
+
+class PacketLoss(Fault, frozen=True, kw_only=True):
+    """A share of the packets from and to the voice host is dropped, by a rule of its own firewall."""
+
+    share: float
+
+    def inject(self, at: Place) -> None:
+        for chain, rule in self._rules():
+            at.stack.host.must(["iptables", "-I", chain, *rule])
+
+    def landed(self, at: Place) -> str:
+        for _ in range(_LOOKS):
+            with contextlib.suppress(StackError):  # an answer may be lost
+                at.stack.ask("GET", "/health")
+        lost = {chain: self._dropped(at, chain) for chain, _ in self._rules()}
+        if not all(lost.values()):
+            raise FaultError(f"{self.name}: asked {_LOOKS} times, packets dropped: {lost}")
+        told = " and ".join(f"{count} packets of {chain}" for chain, count in lost.items())
+        return f"asked {_LOOKS} times, {told} were dropped"
+
+    def heal(self, at: Place) -> None:
+        for chain, rule in self._rules():
+            if at.stack.host.run(["iptables", "-C", chain, *rule]).ok:
+                at.stack.host.must(["iptables", "-D", chain, *rule])
+        at.stack.restart_service()
+
+    def _rules(self) -> list[tuple[str, list[str]]]:
+        """The rule in each chain; what the host says to itself is not lost."""
+        drop = ["-m", "statistic", "--mode", "random", "--probability", str(self.share), "-j", "DROP"]
+        return [("INPUT", ["!", "-i", "lo", *drop]), ("OUTPUT", ["!", "-o", "lo", *drop])]
+
+    def _dropped(self, at: Place, chain: str) -> int:
+        """How many packets the rule has dropped: the first number of its line."""
+        lines = at.stack.host.must(["iptables", "-nvxL", chain]).splitlines()
+        return sum(int(line.split()[0]) for line in lines if " DROP " in line and "statistic" in line)
 
 
 def travel(port: int, name: str, within_s: float) -> tuple[bytes, OSError | None, float]:
@@ -137,5 +176,14 @@ FAULTS: tuple[Fault, ...] = (
         cure="providers",
         ways=("openai",),
         way=Way(reset=True),
+    ),
+    PacketLoss(
+        name="network-loss",
+        says="three of five packets from and to the host of the service are lost",
+        part="network",
+        must=("service_ready",),
+        scenario=1,
+        stacks=("containers",),
+        share=0.6,
     ),
 )

@@ -133,8 +133,8 @@ class Parts:
             published,
             [VOICE_HOST],
             hostname=VOICE_HOST,
-            # What systemd needs as the first process; nothing is privileged.
-            cap_add=["SYS_ADMIN"],
+            # What systemd needs as the first process, and what a lossy network needs; nothing is privileged.
+            cap_add=["SYS_ADMIN", "NET_ADMIN"],
             security_opt=["seccomp=unconfined", "apparmor=unconfined"],
             cgroupns="host",
         )
