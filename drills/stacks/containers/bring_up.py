@@ -63,15 +63,16 @@ class _Builder:
             self._parts.make_network(engine)
         with ThreadPoolExecutor(max_workers=8) as threads:
             try:
-                code = threads.submit(self._code)
                 host = threads.submit(self._host)
+                code = threads.submit(self._code)
                 server = threads.submit(self._database)
                 rest = [
                     threads.submit(work)
                     for work in (self._storage, self._providers, self._network, self._front)
                 ]
-                packages = threads.submit(self._packages, host)
-                all_of([code, packages])
+                # Neither needs the other: packages are installed while systemd starts.
+                inside = [threads.submit(work, host) for work in (self._packages, self._system)]
+                all_of([host, code, *inside])
                 # The service meets a schema that is still on its way as it would in a deployment: it waits.
                 self.stack.supervisor.start(NAME)
                 all_of([threads.submit(self._schema, server), server, *rest])
@@ -106,6 +107,9 @@ class _Builder:
 
     def _host(self) -> None:
         _started(self._parts.start_voice_host)
+
+    def _system(self, host: "Future[None]") -> None:
+        host.result()
         voice_host.wait_booted(self.stack.host)
         voice_host.let_in(self._commands, self.stack.host, self.layout, self.stack.ports)
         voice_host.write_units(self.stack.host, self.layout, self.stack.ports)
@@ -130,9 +134,8 @@ class _Builder:
         write_environment(self.layout, ADDRESSES, self.stack.secrets)
         self._done(f"code      {', '.join(release.version for release in releases.RELEASES)}")
 
-    def _packages(self, *needs: "Future[None]") -> None:
-        for need in needs:
-            need.result()
+    def _packages(self, host: "Future[None]") -> None:
+        host.result()
         voice_host.make_virtualenv(self.stack.host, self.layout)
         self._done("packages  installed")
 
@@ -149,9 +152,8 @@ class _Builder:
         _started(self._parts.start_front)
         self._until("front", lambda: complaint(self.stack.front.state))
 
-    def _schema(self, *needs: "Future[None]") -> None:
-        for need in needs:
-            need.result()
+    def _schema(self, server: "Future[None]") -> None:
+        server.result()
         voice_host.migrate(self.stack.host, self.layout)
         with self.stack.database() as connection:
             history.insert(connection, history.compose(datetime.now(UTC)))

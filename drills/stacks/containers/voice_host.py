@@ -77,9 +77,12 @@ ExecStart=/lib/systemd/systemd-socket-proxyd {DATABASE}
 
 
 def make_virtualenv(host: Host, layout: Layout) -> None:
-    """Make the service's virtualenv with the host's own interpreter and wheels, offline. Raises HostError."""
+    """Make the service's virtualenv with the host's own interpreter and wheels, offline. Raises HostError.
+
+    systemd may be starting, and empties /tmp then: nothing here may depend on what lies there, uv's cache least of all.
+    """
     host.must(["uv", "venv", "--quiet", "--no-config", "--python", "/usr/bin/python3", str(layout.venv)])
-    install = ["uv", "pip", "install", "--quiet", "--no-config", "--offline", "--no-index", "--no-cache"]
+    install = ["uv", "pip", "install", "--quiet", "--no-config", "--offline", "--no-index"]
     install += ["--python", f"{layout.venv}/bin/python", "--find-links", str(WHEELS), "--require-hashes"]
     install += ["--link-mode", "copy", "-r", str(WHEELS / "requirements.txt")]
     host.must(install, timeout_s=_INSTALL_S)
