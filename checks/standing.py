@@ -139,4 +139,5 @@ async def image(survey: Survey, record: Record | None) -> list[str]:
     if record is None or record.image_digest is None or survey.target.service is None:
         return []
     digest = await survey.host.image()
-    return [] if digest == record.image_digest else [f"runs image {digest}, recorded {record.image_digest}"]
+    runs = f"image {digest}" if digest else "no image"
+    return [] if digest == record.image_digest else [f"runs {runs}, recorded {record.image_digest}"]

@@ -86,6 +86,7 @@ class TagMoved(ContainerFault, frozen=True, kw_only=True):
         project = project_of(at.stack)
         project.point(LATEST, naming.read().voice_v2.latest)
         project.up()
+        project.wait_healthy()
 
     def landed(self, at: Place) -> str:
         project, runs = project_of(at.stack), self._container(at).image
@@ -101,6 +102,7 @@ class NotRecreated(ContainerFault, frozen=True, kw_only=True):
         project = project_of(at.stack)
         project.point(LATEST, naming.read().voice_v2.latest)
         project.up()
+        project.wait_healthy()
         pinned = f"image: {engine.id_of(project.image(STABLE))}"
         project.file.write_text(
             re.sub(r"image: \S+", pinned, project.file.read_text("utf-8"), count=1), "utf-8"
