@@ -125,7 +125,7 @@ class CpuStarved(Fault, frozen=True):
 
         def look() -> Seen:
             stopped = _stopped(main)
-            return Seen(stopped * 10 >= _LOOKS * 9, f"stopped at {stopped} of {_LOOKS} looks")
+            return Seen(stopped * 2 >= _LOOKS, f"stopped at {stopped} of {_LOOKS} looks")
 
         waited = eventually(look, deadline_s=_ENDS_S)
         if not waited.met:
