@@ -8,7 +8,8 @@ from target.host import Host
 _LOOK_S = 60.0
 
 # As the import system decides: what was compiled is used where it names the source's hash, or its time and size, or
-# where nobody is to look at the source at all. Two code objects are equal wherever their files lie.
+# where nobody is to look at the source at all. Where its lines are does not count: a later release of the same Python
+# may note that in another way.
 _LOOK = """
 import importlib.util, json, marshal, os, sys
 stale = []
@@ -20,9 +21,16 @@ def used(compiled, source, path):
         return not flags & 0b10 or compiled[8:16] == importlib.util.source_hash(source)
     told = int.from_bytes(compiled[8:12], "little"), int.from_bytes(compiled[12:16], "little")
     return told == (int(facts.st_mtime) & 0xFFFFFFFF, facts.st_size & 0xFFFFFFFF)
+ALIKE = ("co_name", "co_code", "co_names", "co_varnames", "co_freevars", "co_cellvars", "co_flags", "co_argcount")
+def alike(one, other):
+    if not hasattr(one, "co_code") or not hasattr(other, "co_code"):
+        return type(one) is type(other) and (one == other or repr(one) == repr(other))
+    parts = zip(one.co_consts, other.co_consts)
+    equal = all(getattr(one, name) == getattr(other, name) for name in ALIKE)
+    return equal and len(one.co_consts) == len(other.co_consts) and all(alike(*part) for part in parts)
 def same(compiled, source, path):
     try:
-        return marshal.loads(compiled[16:]) == compile(source, path, "exec", dont_inherit=True)
+        return alike(marshal.loads(compiled[16:]), compile(source, path, "exec", dont_inherit=True))
     except (EOFError, TypeError, ValueError, SyntaxError):
         return False
 for folder, folders, names in os.walk(sys.argv[1]):

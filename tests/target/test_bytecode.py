@@ -52,6 +52,18 @@ def test_a_source_of_the_same_time_and_size_is_not(package):
     assert look(package) == [str(package / "one.py")]
 
 
+def test_lines_that_have_moved_and_say_the_same_are_not_told(package):
+    (package / "one.py").write_text(
+        "LIMIT = float('nan'), 1e400 - 1e400, {'a', 'b'}\ndef says():\n    return 'good'\n"
+    )
+    py_compile.compile(str(package / "one.py"), doraise=True, invalidation_mode=UNCHECKED)
+    assert look(package) == []
+    edit(package / "one.py", "def says", "\n\ndef says", keep_time=False)
+    assert look(package) == []
+    edit(package / "one.py", "'good'", "'else'", keep_time=False)
+    assert look(package) == [str(package / "one.py")]
+
+
 def test_what_nobody_looks_at_the_source_for_is_run_whatever_it_says(package):
     for mode, told in ((UNCHECKED, [str(package / "one.py")]), (CHECKED, [])):
         py_compile.compile(str(package / "one.py"), doraise=True, invalidation_mode=mode)
