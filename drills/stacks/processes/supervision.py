@@ -186,6 +186,8 @@ class Supervisor:
 
     def stop(self, name: str) -> None:
         """Stop a program and wait until it has stopped; nothing happens when it does not run."""
+        # One who was killed meanwhile may have begun to stop it.
+        eventually(lambda: Seen(self.state(name).state != "STOPPING", "stopping"), deadline_s=_SETTLE_S)
         if self.state(name).state not in ("STOPPED", "EXITED", "FATAL"):
             self._call("stopProcess", name, True)
 
