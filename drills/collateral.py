@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from drills.inventory import Change, Inventory, OnHost, file_changes, store_changes
+from drills.inventory import Broken, Change, Inventory, file_changes, store_changes
 from drills.stacks import service
 from drills.stacks.storage import BACKUP_BUCKET, BUCKET
 from drills.traffic.ledger import Call
@@ -52,23 +52,38 @@ _CLOCK_S, _GOES_ON_S = 1.0, 5.0
 
 
 def collateral(
-    action: str, broken: OnHost, before: Inventory, after: Inventory, calls: Sequence[Call]
+    action: str,
+    broken: Broken,
+    before: Inventory,
+    after: Inventory,
+    calls: Sequence[Call],
 ) -> list[Change]:
     """What the rollback changed beside what it is for.
 
     Files and processes are compared with how the fault left them (`broken`), all else with what was there `before`
     the fault: no action may leave a row, an object or a table other than it was, nor restart what is not the service.
+    A table that is new with the fault is the fault's own.
     """
     may = re.compile("|".join((_STATE, *_FILES[action])))
-    files = file_changes(broken.files, after.on_host.files)
+    files = file_changes(broken.on_host.files, after.on_host.files)
     restarted = [
         Change("process", name, "restarted")
         for name, part in after.on_host.parts.items()
-        if name != service.NAME and part.pid != broken.parts[name].pid
+        if name != service.NAME and part.pid != broken.on_host.parts[name].pid
     ]
     others = [change for change in files if not may.fullmatch(change.name)]
     stores = _without_kept(store_changes(before, after, CLIENTS), _KEPT.get(action, ""))
-    return others + restarted + [change for change in stores if not cut_short(change, after, calls)]
+    new = {name for name, definition in broken.schema.items() if after.schema.get(name) == definition}
+    return (
+        others
+        + restarted
+        + [
+            change
+            for change in stores
+            if not cut_short(change, after, calls)
+            and not (change.kind == "schema" and change.how == "new" and change.name in new)
+        ]
+    )
 
 
 def cut_short(change: Change, after: Inventory, calls: Sequence[Call]) -> bool:

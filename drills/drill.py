@@ -14,7 +14,7 @@ from drills.collateral import collateral, left_over
 from drills.detection import Judged, Triaged
 from drills.faults import active
 from drills.faults.fault import Fault
-from drills.inventory import Inventory, OnHost
+from drills.inventory import Broken, Inventory
 from drills.operator import Operator, Typed
 from drills.outcome import Drilled, Finding, Rto
 from drills.runfolder import RunFolder
@@ -152,7 +152,7 @@ class Drill:
         if self._fault.cure in SHARED:
             self._traffic.start()
         with ThreadPoolExecutor(1) as threads:
-            near = threads.submit(inventory.on_host, self._stack, before.on_host)
+            near = threads.submit(inventory.broken, self._stack, before)
             typed = self._types("checks", "triage", "--json", limit_s=_TRIAGE_S)
             detect_s = typed.seconds
             found = detection.triaged(typed)
@@ -189,7 +189,7 @@ class Drill:
         broken: float,
         detect_s: float,
         before: Inventory,
-        near: "Future[OnHost]",
+        near: "Future[Broken]",
     ) -> None:
         words = detection.rollback_words(cure, found)
         fault_left = near.result()
@@ -235,7 +235,7 @@ class Drill:
         self._traffic.stop()
         return recovery.traffic_ran(self._traffic.calls(), broken=broken, mended=mended, alive=alive)
 
-    def _counted_again(self, cure: str, fault_left: OnHost, before: Inventory, *, left: bool) -> None:
+    def _counted_again(self, cure: str, fault_left: Broken, before: Inventory, *, left: bool) -> None:
         self._stack.supervisor.wait_settled()
         after = inventory.take(self._stack, before)
         calls = self._traffic.calls()

@@ -80,6 +80,13 @@ class Inventory(msgspec.Struct, frozen=True):
     schema: Mapping[str, str]
 
 
+class Broken(msgspec.Struct, frozen=True):
+    """How a fault left it; of the schema nothing where the database does not answer."""
+
+    on_host: OnHost
+    schema: Mapping[str, str]
+
+
 class Change(msgspec.Struct, frozen=True):
     """Something that is not what it was. `how`: new, gone, content, mode, owner, time."""
 
@@ -101,6 +108,15 @@ def take(stack: Stack, before: Inventory | None = None) -> Inventory:
         objects = threads.submit(_objects, stack)
         rows, schema = _database(stack)
         return Inventory(near.result(), objects.result(), rows, schema)
+
+
+def broken(stack: Stack, before: Inventory) -> Broken:
+    """What can be counted while a fault is active. Raises StackError."""
+    try:
+        schema = _database(stack)[1]
+    except StackError:
+        schema = {}
+    return Broken(on_host(stack, before.on_host), schema)
 
 
 def on_host(stack: Stack, before: OnHost | None = None) -> OnHost:

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from drills.collateral import collateral, left_over
-from drills.inventory import FileFacts, Inventory, Object, OnHost, Part, Row
+from drills.inventory import Broken, FileFacts, Inventory, Object, OnHost, Part, Row
 from drills.stacks import service
 from drills.stacks.storage import BACKUP_BUCKET, BUCKET
 from drills.traffic.ledger import Call
@@ -39,8 +39,8 @@ def after(files=None, parts=None, objects=None, rows=None, schema=None):
     )
 
 
-def told(action, now, broken=BEFORE.on_host, calls=()):
-    return [str(change) for change in collateral(action, broken, BEFORE, now, calls)]
+def told(action, now, broken=BEFORE.on_host, calls=(), schema=BEFORE.schema):
+    return [str(change) for change in collateral(action, Broken(broken, schema), BEFORE, now, calls)]
 
 
 def without(mapping, name):
@@ -91,6 +91,12 @@ def test_the_compose_file_is_what_the_containers_action_is_for():
 def test_a_file_that_is_gone_is_damage():
     now = msgspec.structs.replace(BEFORE, on_host=OnHost(without(FILES, "service/app/main.py"), PARTS))
     assert told("virtualenv", now) == ["file service/app/main.py: gone"]
+
+
+def test_a_table_that_the_fault_has_made_is_not_the_rollbacks():
+    lost = {"lost.t": "id"}
+    assert told("database", after(schema=lost), schema=lost) == []
+    assert told("database", after(schema=lost)) == ["schema lost.t: new"]
 
 
 def test_what_the_fault_did_is_not_the_rollbacks():

@@ -9,7 +9,7 @@ import pytest
 from drills import drill as drilling
 from drills.faults.active import Active
 from drills.faults.fault import Fault, FaultError
-from drills.inventory import Inventory, Object, OnHost, Part, Row
+from drills.inventory import Broken, Inventory, Object, OnHost, Part, Row
 from drills.operator import Typed
 from drills.runfolder import RunFolder
 from drills.stacks.errors import StackError
@@ -127,7 +127,10 @@ class World:
             found = msgspec.structs.replace(found, schema=self.damage)
         return found
 
-    def on_host(self, stack, before=None):
+    def broken(self, stack, before):
+        return Broken(self.on_host(stack), {})
+
+    def on_host(self, stack):
         return OnHost({}, {"postgres": Part("RUNNING", 1)})
 
 
@@ -174,7 +177,7 @@ def world(tmp_path, monkeypatch):
     made = World(folder)
     fakes = SimpleNamespace(inject=made.inject, heal=made.heal, active=lambda stack: made.active)
     monkeypatch.setattr(drilling, "active", fakes)
-    monkeypatch.setattr(drilling, "inventory", SimpleNamespace(take=made.take, on_host=made.on_host))
+    monkeypatch.setattr(drilling, "inventory", SimpleNamespace(take=made.take, broken=made.broken))
     monkeypatch.setattr(drilling, "Operator", lambda target_file: made)
     monkeypatch.setattr(drilling, "settle", made.settle)
     monkeypatch.setattr(drilling, "Traffic", type("Fake", (Traffic,), {"world": made}))

@@ -78,14 +78,13 @@ def await_new(before, what):
     return found[0]
 
 
-@pytest.mark.parametrize("moment", ["fault landed", "$ rollback environment"])
-def test_after_a_runner_that_was_killed_the_next_starts_clean(operator, moment):
+def test_after_a_runner_that_was_killed_in_the_rollback_the_next_starts_clean(operator):
     stack = operator.stack
     before = {path.name for path in (REPOSITORY / "runs" / "drills").glob("*")}
     with subprocess.Popen(
         command(stack, "environment"), cwd=REPOSITORY, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as process:
-        folder = await_new(before, moment)
+        folder = await_new(before, "$ rollback environment")
         os.kill(process.pid, signal.SIGKILL)
     assert active.active(stack), "it left the stack broken"
     _, alive = psutil.wait_procs(works_on(stack), timeout=60)
