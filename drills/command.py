@@ -95,6 +95,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("names", nargs="*", metavar="NAME", help="faults, or actions; else each action once")
     run.add_argument("--stack", choices=(*KINDS, AUTO), default=AUTO)
     run.add_argument("--family", metavar="FAMILY", help="every fault of that family")
+    run.add_argument("--ssh", action="store_true", help="reach the voice host of the stack by ssh")
     run.add_argument("--all", action="store_true", help="every fault; those without a cure are healed")
     run.add_argument("--dir", type=Path, help="a stack that runs already; else one of its own")
     run.add_argument("--json", action="store_true", help="the result as JSON on standard output")
@@ -264,6 +265,7 @@ def _run(given: argparse.Namespace) -> int:
         every=given.all,
         folder=given.dir,
         json=given.json,
+        ssh=given.ssh,
     )
     return run(choice, (KeyboardInterrupt, Interrupted))
 

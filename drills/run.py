@@ -17,6 +17,9 @@ from drills.plan import chosen, not_rehearsed
 from drills.runfolder import RunFolder
 from drills.saying import to_errors, to_output
 from drills.settle import alone, settle
+from drills.stacks.containers.layout import ssh_target_file
+from drills.stacks.errors import StackError
+from drills.stacks.layout import CONTAINERS
 from drills.stacks.stack import Stack
 from drills.venue import Venue
 from target.errors import TargetError
@@ -33,6 +36,7 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
     every: bool
     folder: Path | None
     json: bool
+    ssh: bool
 
 
 def run(choice: Choice, interrupts: tuple[type[BaseException], ...]) -> int:
@@ -43,12 +47,14 @@ def run(choice: Choice, interrupts: tuple[type[BaseException], ...]) -> int:
     say: Say = to_errors if choice.json else to_output
     drilled: list[Drilled] = []
     with Venue(choice.stack, choice.folder, say) as venue:
+        if choice.ssh and venue.kind != CONTAINERS:
+            raise StackError(f"a stack of {venue.kind} has no host to reach by ssh; --stack containers has")
         faults = chosen(choice.names, choice.family, every=choice.every, stack=venue.kind)
         venue.open()
         why = ""
         try:
             for fault in faults:
-                drilled.append(_drill(venue, fault, drilled, say))
+                drilled.append(_drill(venue, fault, drilled, say, ssh=choice.ssh))
         except TargetError as error:
             why = str(error)
         except interrupts:
@@ -64,7 +70,7 @@ def _left(faults: Sequence[Fault], drilled: Sequence[Drilled], why: str) -> str:
     return f"{why}; not drilled: {names}" if names else ""
 
 
-def _drill(venue: Venue, fault: Fault, before: list[Drilled], say: Say) -> Drilled:
+def _drill(venue: Venue, fault: Fault, before: list[Drilled], say: Say, *, ssh: bool) -> Drilled:
     number = len(before) + 1
     say(f"{number} {fault.name}: {fault.says}")
     last = before[-1] if before else None
@@ -73,6 +79,8 @@ def _drill(venue: Venue, fault: Fault, before: list[Drilled], say: Say) -> Drill
     with closing(Stack.running_at(venue.folder)) as stack, alone(stack):
         try:
             target_file = fault.target_file(stack)
+            if ssh and target_file == stack.layout.target_file:
+                target_file = ssh_target_file(stack.layout)
         except TargetError as error:
             return _not_begun(stack, fault, str(error))
         steady = None
