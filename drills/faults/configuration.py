@@ -8,6 +8,7 @@ from typing import Literal
 
 from drills.faults.fault import Fault, FaultError, Place
 from drills.stacks import service
+from drills.stacks.errors import StackError
 from drills.stacks.layout import write_private
 from drills.stacks.stack import Stack
 from target.wait import Seen, eventually
@@ -37,7 +38,11 @@ class EnvironmentFault(Fault, frozen=True):
         write_private(at.stack.layout.environment, self.edit(before))
         if self.previous is not None:
             write_private(at.stack.layout.environment_previous, self.previous(before))
-        at.stack.supervisor.restart(service.NAME)
+        try:
+            at.stack.supervisor.restart(service.NAME)
+        except StackError:  # systemd refuses to start it at once
+            if self.then != "down":
+                raise
 
     def landed(self, at: Place) -> str:
         if at.stack.layout.environment.read_bytes() == (at.saved / ".env").read_bytes():
@@ -221,13 +226,13 @@ FAULTS: tuple[Fault, ...] = (
     ),
     EnvironmentFault(
         name="environment-unreadable",
-        says="a comment in .env is not UTF-8, and nothing that reads the file gets past it",
+        says="a value in .env is not UTF-8, and nothing that reads the file gets past it",
         part="environment",
         must=_DOWN,
         shows=("service_ready",),
         scenario=3,
         cure=_ACTION,
-        edit=added("# geändert am 3. März".encode("latin-1")),
+        edit=added("CHANGED_BY=Jürgen".encode("latin-1")),
         then="down",
     ),
     EnvironmentFault(
