@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 import psutil
 
+from checks.clips import clips
 from drills.faults import hook
 from drills.faults.fault import Fault, FaultError, Place
 from drills.stacks.commands import base_environment
@@ -36,6 +37,18 @@ if "FAKETIME" not in os.environ:
     os.execv(sys.executable, sys.orig_argv)
 """
 
+_NO_FLAC = """\
+import soundfile
+info = soundfile.info
+def without_flac(file, *more):
+    found = info(file, *more)
+    if found.format == "FLAC":
+        raise soundfile.LibsndfileError(1)
+    return found
+soundfile.info = without_flac
+"""
+_HEARD = 200
+_OVER = 1_200_000_000
 _TAKE_S = 30.0
 _SPARE_KIB = 256
 
@@ -144,7 +157,12 @@ class CpuStarved(Fault, frozen=True):
 
 
 class Grown(Fault, frozen=True):
-    """The service's process holds several times the memory that was recorded of it."""
+    """The service's process holds several times the memory that was recorded of it, and `at_least` bytes."""
+
+    at_least: int = 0
+
+    def _wanted(self, at: Place) -> int:
+        return max(int(_GROWN * self._usual(at)), self.at_least)
 
     def _usual(self, at: Place) -> int:
         """Resident bytes as recorded, or as they were before where nothing was or less."""
@@ -156,18 +174,45 @@ class Grown(Fault, frozen=True):
         (at.saved / "resident").write_text(str(_resident(at.stack)))
 
     def inject(self, at: Place) -> None:
-        hook.put(at.stack, f"held = b'\\xa5' * {int(_GROWN * self._usual(at))}")
+        hook.put(at.stack, f"held = b'\\xa5' * {self._wanted(at)}")
         at.stack.restart_service()
 
     def landed(self, at: Place) -> str:
         now, usual = _resident(at.stack), self._usual(at)
-        if now < _GROWN * usual:
+        if now < self._wanted(at):
             raise FaultError(f"{self.name}: the service takes {now >> 20} MiB, usually {usual >> 20} MiB")
         return f"the service takes {now >> 20} MiB, usually {usual >> 20} MiB"
 
     def heal(self, at: Place) -> None:
         hook.remove(at.stack)
         at.stack.restart_service()
+
+
+class CodecGone(Fault, frozen=True):
+    """The library that the service decodes recordings with knows FLAC no more."""
+
+    def inject(self, at: Place) -> None:
+        hook.put(at.stack, _NO_FLAC)
+        at.stack.restart_service()
+
+    def landed(self, at: Place) -> str:
+        status = self._hears(at.stack)
+        if status == _HEARD:
+            raise FaultError(f"{self.name}: a recording in FLAC is transcribed")
+        return f"a recording in FLAC is answered {status}"
+
+    def heal(self, at: Place) -> None:
+        hook.remove(at.stack)
+        at.stack.restart_service()
+
+    @staticmethod
+    def _hears(stack: Stack) -> int:
+        clip = next(clip for clip in clips() if clip.codec == "flac")
+        return stack.client.post(
+            f"{stack.url}/v1/audio/transcriptions",
+            headers={"Authorization": f"Bearer {stack.secrets.api_token}", "X-Voice-Client": "drill-probe"},
+            files={"file": (clip.file, clip.audio())},
+        ).status_code
 
 
 class ClockOff(Fault, frozen=True):
@@ -272,6 +317,21 @@ FAULTS: tuple[Fault, ...] = (
         part="memory",
         must=("memory_increase",),
         scenario=2,
+    ),
+    Grown(
+        name="memory-over-limit",
+        says="the service's process holds more memory than the limit of a gigabyte",
+        part="memory",
+        must=("memory_usage", "memory_increase"),
+        scenario=2,
+        at_least=_OVER,
+    ),
+    CodecGone(
+        name="codec-gone",
+        says="what decodes recordings on the host knows FLAC no more, and the service refuses them",
+        part="virtualenv",
+        must=("stt_success_rate", "speech_formats_accepted"),
+        may=("all_providers_healthy", "provider_fallback_working"),
     ),
     ClockOff(
         name="clock-an-hour-off",
