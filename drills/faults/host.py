@@ -332,6 +332,7 @@ FAULTS: tuple[Fault, ...] = (
         part="virtualenv",
         must=("stt_success_rate", "speech_formats_accepted"),
         may=("all_providers_healthy", "provider_fallback_working"),
+        scenario=2,
     ),
     ClockOff(
         name="clock-an-hour-off",
