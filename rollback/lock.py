@@ -156,12 +156,15 @@ class Lock:
             raise Refused(
                 f"{held.says() if held else self.folder + ' was just held'}; it was faster: run again later"
             )
+        named = False
         try:
             self._host.write_atomically(f"{self.folder}/{_OWNER}", msgspec.json.encode(owner) + b"\n")
+            named = True
             yield lambda: self._still_held(owner.token)
         finally:
             try:
-                self._clear(owner.token)
+                if not self._clear(owner.token) and not named:  # the disk is full, for one
+                    self._clear("")
             except HostError as error:
                 warn(f"the lock could not be released ({error}); next time: --break-lock")
 

@@ -149,6 +149,28 @@ def test_full_disk(place, tmp_path):
         subprocess.run(["umount", str(disk)], check=True)
 
 
+def test_a_lock_that_no_name_could_be_written_to_is_let_go(place, monkeypatch):
+    """With room again the same command does it."""
+    from target.errors import HostError
+    from target.host import Host
+
+    written = Host.write_atomically
+
+    def full(self, path, *args, **kwargs):
+        if path.endswith("/lock/owner.json"):
+            raise HostError(f"local://: cannot write {path!r}: No space left on device")
+        return written(self, path, *args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Host, "write_atomically", full)
+        code, out = place.run("environment")
+    assert code != 0
+    assert "No space left on device" in out
+    assert place.serves() == "bad"
+    code, out = place.run("environment")
+    assert code == 0, out
+
+
 def test_disk_that_fills_up_meanwhile_is_undone(quick, monkeypatch):
     from target.errors import HostError
 
