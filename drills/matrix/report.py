@@ -63,7 +63,7 @@ def sign(row: Row, criterion: str) -> str:
     """What a cell shows."""
     if criterion in row.failed:
         return CAUGHT if criterion in row.must else COULD if criterion in row.may else ALARM
-    if criterion in row.must and not row.trouble:
+    if criterion in row.silent and not row.trouble:
         return SILENT
     if criterion in row.passed:
         return PASSED

@@ -44,6 +44,11 @@ def test_each_cell_has_its_sign(criterion, means):
     assert SIGNS[sign(ODD, criterion)] == means
 
 
+def test_what_nobody_could_ask_is_no_silence():
+    dead = row("dead", "service_ready", inconclusive=("error_rate",), must=("service_ready", "error_rate"))
+    assert SIGNS[sign(dead, "error_rate")] == "could not tell"
+
+
 def test_the_table_fits_and_tells_everything():
     told = text(*reported(healthy(), GOOD, ODD, LOST))
     assert max(map(len, told.splitlines())) <= WIDTH
