@@ -308,7 +308,15 @@ FAULTS: tuple[Fault, ...] = (
         says="the service's process is stopped but for some thousandths of the time",
         part="processor",
         must=("average_tts_time", "average_response_time"),
-        may=("endpoint_response_time", "average_stt_time", "p95_response_time"),
+        # What it asks and is asked within a time can come too late as well.
+        may=(
+            *("endpoint_response_time", "error_rate", "components_healthy"),
+            *("tts_success_rate", "stt_success_rate", "average_stt_time", "p95_response_time"),
+        ),
+        shows=(
+            *("endpoint_response_time", "error_rate", "components_healthy", "tts_success_rate"),
+            *("average_tts_time", "average_response_time"),
+        ),
         scenario=2,
     ),
     Grown(

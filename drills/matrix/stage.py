@@ -152,7 +152,14 @@ class Tidy:
     def __init__(self, stack: Stack) -> None:
         secrets = msgspec.structs.asdict(stack.secrets)
         self._redactor = Redactor(str(value) for name, value in secrets.items() if name != "yandex_folder")
-        self._folders = {str(stack.layout.root): "STACK", str(REPOSITORY): "REPOSITORY"}
+        root = Path(stack.layout.root)
+        # The inner before the outer ones.
+        self._folders = {
+            str(root): "STACK",
+            str(root.parent): "RUNS",
+            sys.prefix: "VIRTUALENV",
+            str(REPOSITORY): "REPOSITORY",
+        }
 
     def __call__(self, text: str) -> str:
         text = self._redactor.text(text)
