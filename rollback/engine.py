@@ -153,7 +153,7 @@ class Engine(Generic[P]):
         if not self._may_begin():
             return self._stopped(goal)
         with self.lock.hold(f"{self.action.name}: resuming {last.run}", held, self._warn) as still_held:
-            self._wait_for_earlier(last.run)
+            self._wait_for_earlier(last.run, last.begin.undoes)
             book = self.journals.open(last.run)
             book.append(journal.Resume(at=journal.now(), by=whoami(), pid=os.getpid()))
             with self._turn(plan, book, still_held) as turn:
@@ -177,7 +177,7 @@ class Engine(Generic[P]):
         if not self._may_begin():
             return self._stopped(goal)
         with self.lock.hold(f"{self.action.name}: undoing {last.run}", held, self._warn) as still_held:
-            self._wait_for_earlier(last.run)
+            self._wait_for_earlier(last.run, last.begin.undoes)
             run = last.run
             if last.open:
                 book = self.journals.open(run)
@@ -207,7 +207,7 @@ class Engine(Generic[P]):
         if not self._may_begin():
             return self._stopped(goal)
         with self.lock.hold(f"{self.action.name}: abandoning {last.run}", held, self._warn):
-            self._wait_for_earlier(last.run)
+            self._wait_for_earlier(last.run, last.begin.undoes)
             self.journals.open(last.run).append(
                 journal.Abandoned(at=journal.now(), by=whoami(), why=why.strip())
             )
@@ -263,8 +263,9 @@ class Engine(Generic[P]):
             plan=msgspec.to_builtins(plan),
         )
 
-    def _wait_for_earlier(self, run: str) -> None:
-        signs = [run.partition("-")[0], self.lock.folder]
+    def _wait_for_earlier(self, *runs: str | None) -> None:
+        """What undoes a run names that run in its commands, so that both are looked for."""
+        signs = [*(run.partition("-")[0] for run in runs if run is not None), self.lock.folder]
         if self.site.controller is not None:  # as a list of processes shows it
             signs.append(" ".join(shlex.split(self.site.controller.commands("restart"))))
         with self.progress.running("earlier run") as report:

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import subprocess
 
 import pytest
 
@@ -51,6 +52,20 @@ def test_every_line(quick, survives_kills):
     survives_kills(
         quick, ["environment"], reset=quick.reset, is_new=lambda: is_new(quick), is_old=lambda: is_old(quick)
     )
+
+
+def test_what_the_way_back_has_begun_is_waited_for(quick, kill_after_line, tmp_path):
+    """Its commands name the run that they undo; one that outlived the operator must end before anything goes on."""
+    quick.run("environment")
+    [undone] = [path.name.partition("-")[0] for path in (quick.state / "journals").iterdir()]
+    assert killed(quick.run_and_kill(kill_after_line(2), "environment", "--undo"))
+    ended = tmp_path / "ended"
+    command = ["timeout", "-k", "5", "30", "sh", "-c", 'sleep 1; : >"$1"', undone, str(ended)]
+    with subprocess.Popen(command):
+        code, out = quick.run("environment", "--resume")
+        assert ended.exists(), out
+    assert code == 0, out
+    is_old(quick)
 
 
 class TestEveryLine:
