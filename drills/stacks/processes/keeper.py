@@ -14,9 +14,11 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 _STOP_SECONDS = 25.0
+_LOOKED_AT_SECONDS = 2.0
 
 
 def main(arguments: list[str]) -> int:
@@ -24,15 +26,13 @@ def main(arguments: list[str]) -> int:
     split = arguments.index("--")
     run, ports = Path(arguments[0]), arguments[1]
     alive = os.open(run / "alive", os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(alive, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+    if not _locked(alive):
         return os.EX_TEMPFAIL
-    if os.fork():
+    if keeper := os.fork():
+        os.ftruncate(alive, 0)
+        os.write(alive, f"{keeper}\n".encode())
         return 0
     os.setsid()
-    os.ftruncate(alive, 0)
-    os.write(alive, f"{os.getpid()}\n".encode())
     asked = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: asked.set())
@@ -51,6 +51,20 @@ def main(arguments: list[str]) -> int:
         for port in ports.split(","):
             Path(f"/tmp/seaweedfs-{name}-grpc-{port}.sock").unlink(missing_ok=True)  # noqa: S108  (SeaweedFS's choice)
     return status
+
+
+def _locked(descriptor: int) -> bool:
+    """Take the lock; who only looks whether it is held has it for a moment, and is waited for."""
+    deadline = time.monotonic() + _LOOKED_AT_SECONDS
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                return False
+            threading.Event().wait(0.02)
+        else:
+            return True
 
 
 def _follow_lease(run: Path, asked: threading.Event) -> None:

@@ -62,6 +62,7 @@ def assert_gone(root):
 
 
 def test_all_parts_run_and_listen_on_the_loopback_alone(stack):
+    stack.supervisor.wait_settled()
     parts = stack.parts()
     assert [part.program.state for part in parts] == ["RUNNING"] * len(PARTS)
     pids = {process.pid for process in leftovers(stack.layout)}
