@@ -87,15 +87,17 @@ class ContainersAction(Action[ContainersPlan]):
             record=found.record.name if found.record else None,
             expected_before=expected.name if expected else None,
             migration=migration.crossing(self.site, found.record) if found.record and not same else None,
+            before=pinned.before,
         )
         schema = migration.judge(self.site, found.record) if found.record and not same else []
+        back = [] if same else self._way_back(pinned, container)
         now = Finding(f"now: image {container.image[7:19] if container else 'none'}, {seen}")
         already = f"{file} pins {found.pin}, and that is what runs" if same and young else ""
         return Survey(
             goal=self.goal_of(plan),
             message=f"{found.pin} in {file}",
             plan=plan,
-            findings=(*found.findings, *schema, *self._way_back(pinned, container), now),
+            findings=(*found.findings, *schema, *back, now),
             already=already,
         )
 
@@ -139,6 +141,11 @@ class ContainersAction(Action[ContainersPlan]):
             "name another image: python -m rollback containers --to IMAGE"
         )
         self.project.check_container()
+        if plan.before and images(self.site, plan.before) == [None]:
+            raise Refused(
+                f"{plan.before}, which {plan.file} named before, is not on {self.site.host.url} any more: an undo "
+                f"could start no container; nothing was changed. docker pull {plan.before} there, then run it again"
+            )
         return [*found, Finding(f"{self.site.service.name} answers its control")]
 
     def goal_of(self, plan: ContainersPlan) -> str:

@@ -19,7 +19,7 @@ class ContainersPlan(FilePlan, frozen=True, kw_only=True):
     """The compose `file` gets `edit`, after which the service has the image named `pin`, whose ID is `image`.
 
     `pull` is what to pull, empty where the image is on the host. `restart_only`: the file is right, what runs is not.
-    `named`: the image was named by the person.
+    `named`: the image was named by the person. `before` is the image that the file named, empty where it named none.
     """
 
     edit: Edit
@@ -32,6 +32,7 @@ class ContainersPlan(FilePlan, frozen=True, kw_only=True):
     record: str | None
     expected_before: str | None
     migration: Migration | None = None
+    before: str = ""
 
 
 class Pull(Step):

@@ -81,3 +81,15 @@ def test_a_target_without_compose(place):
     assert code == 4, out
     place.write_target()
     assert place.inventory().keys() == before.keys()
+
+
+def test_an_undo_to_an_image_that_is_gone(place):
+    """A container could not be made of it: said before anything is changed, not half-way back."""
+    place.engine.make("gone")
+    place.start(place.plain(place.engine.name("gone")))
+    assert place.run("containers")[0] == 0
+    place.engine.forget("gone")
+    before = place.inventory()
+    code, out = place.run("containers", "--undo")
+    assert (code, place.inventory()) == (5, before), out
+    assert f"docker pull {place.engine.name('gone')}" in " ".join(out.split())
