@@ -9,7 +9,7 @@ from target.wait import Seen, eventually
 
 # /proc where there is no `ps`; the host gives each of the suite's commands a deadline by `timeout -k`.
 _COMMANDS = """
-ps -eo pid=,args= 2>/dev/null && exit
+ps -wweo pid=,args= 2>/dev/null && exit
 for process in /proc/[0-9]*; do
     printf '%s ' "${process#/proc/}"
     tr '\\0\\n' '  ' <"$process/cmdline" 2>/dev/null

@@ -60,7 +60,8 @@ def test_what_the_way_back_has_begun_is_waited_for(quick, kill_after_line, tmp_p
     [undone] = [path.name.partition("-")[0] for path in (quick.state / "journals").iterdir()]
     assert killed(quick.run_and_kill(kill_after_line(2), "environment", "--undo"))
     ended = tmp_path / "ended"
-    command = ["timeout", "-k", "5", "30", "sh", "-c", 'sleep 1; : >"$1"', undone, str(ended)]
+    script = f'sleep 1 # {"so long that a list of processes would cut it off " * 9}\n: >"$1"'
+    command = ["timeout", "-k", "5", "30", "sh", "-c", script, undone, str(ended)]
     with subprocess.Popen(command):
         code, out = quick.run("environment", "--resume")
         assert ended.exists(), out
