@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from rollback.errors import Refused
-from rollback.readiness import started_after
+from rollback.readiness import settled, started_after
 from rollback.snapshots.part import Part
 from target import environment
 from target.description import Environment
@@ -64,7 +64,7 @@ class EnvironmentPart(Part):
             raise Refused(f"{settings.file} on {host.url} lacks {', '.join(lacking)}; {stays}")
         facts = host.facts(settings.file)
         if self.site.controller is not None and facts is not None:
-            status = self.site.controller.status()
+            status = settled(self.site.controller)
             if not started_after(status, facts.changed):
                 raise Refused(
                     f"{settings.file} on {host.url} was changed after the service started, so that another "

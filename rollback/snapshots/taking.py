@@ -12,7 +12,7 @@ from rollback.errors import LockLost, Refused
 from rollback.journal import Journals
 from rollback.lock import Lock, whoami
 from rollback.progress import Progress
-from rollback.readiness import ready, started, started_after
+from rollback.readiness import ready, settled, started, started_after
 from rollback.site import Site
 from rollback.snapshots import catalogue
 from rollback.snapshots.entry import Snapshot, Snapshots, Taken
@@ -172,7 +172,7 @@ class Taking:
         if settings is None or self.site.controller is None:
             return
         facts = self.site.host.facts(settings.file)
-        status = self.site.controller.status()
+        status = settled(self.site.controller)
         if facts is not None and not started_after(status, facts.changed):
             raise Refused(
                 f"{settings.file} was changed after what serves {serves} was started ({started(status)}), so that "

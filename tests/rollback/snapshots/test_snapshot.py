@@ -11,7 +11,9 @@ from target.errors import HostError
 from target.host import Host
 from target.record import EnvironmentRecord, Record, Records
 from target.redact import Redactor
+from target.service import ServiceStatus
 from tests.rollback.place import GOOD
+from tests.rollback.quick import QuickService
 
 
 class Copies(Part):
@@ -197,3 +199,18 @@ def test_json_is_all_there_is(good):
         "code": "taken",
         "database": "not offered",
     }
+
+
+def test_a_service_that_its_control_still_calls_starting_is_waited_for(good, monkeypatch):
+    """Right after a restart supervisord tells no process for some seconds, while the service answers already."""
+    told = QuickService.status
+    asked = []
+
+    def status(self):
+        asked.append(1)
+        return told(self) if len(asked) > 2 else ServiceStatus("starting", None, None, None, "STARTING")
+
+    monkeypatch.setattr(QuickService, "status", status)
+    code, out = good.run("snapshot")
+    assert code == 0, out
+    assert len(asked) > 2
