@@ -33,7 +33,8 @@ def show(found: Standing, target: Target, options: Namespace, progress: Progress
         if trouble != found.why:
             progress.entry("cannot be told", trouble, tone="doubt")
     for way in found.ways:
-        progress.entry("can go back to" if way.usable else "no way back", f"{way.action}: {way.says}")
+        label = "can go back to" if way.usable else "there already" if way.same else "no way back"
+        progress.entry(label, f"{way.action}: {way.says}")
     for release in found.releases[:_RELEASES]:
         progress.entry("release", release.says(), tone="bad" if release.state == "bad" else "")
     _more(progress, "release", len(found.releases) - _RELEASES)

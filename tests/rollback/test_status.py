@@ -96,6 +96,13 @@ def test_no_way_leads_to_what_is_marked_bad(quick, save):
     assert told["next"] == "python -m checks triage", "the action would refuse"
 
 
+def test_a_previous_file_that_is_in_place_already_is_no_alarm(quick):
+    quick.reset(env=GOOD, previous=GOOD)
+    text, _ = status(quick)
+    assert "no way back" not in text
+    assert "there already environment:" in text
+
+
 def test_what_a_good_record_has_too_is_a_way_back(quick, save):
     save("good", GOOD)
     save("newest", GOOD, version="2.4.0", day=22).mark_bad("newest", "loses every tenth request")

@@ -45,4 +45,5 @@ def glance(site: Site, records: Sequence[Record]) -> Way | None:
         " · ".join(says),
         usable=not equal and not reading.faults and (bool(good) or not same),
         records=() if reading.faults else tuple(record.name for record in good),
+        same=equal,
     )
