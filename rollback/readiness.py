@@ -10,13 +10,11 @@ from rollback.answering import refuse_another
 from rollback.site import Site
 from target.api import Health, health_of, open_api
 from target.errors import ApiError, HostError, WrongAddress
-from target.service import Service, ServiceStatus
-from target.wait import Seen, eventually
+from target.service import ServiceStatus
+from target.wait import Seen
 
 WORKS = ("healthy", "degraded")
 _PROBE_S = 3.0
-# supervisord calls a program starting for its `startsecs`, and tells no process until then.
-_STARTS_S = 30.0
 T = TypeVar("T")
 
 
@@ -87,18 +85,6 @@ def look_for_ready(
         return Seen(met=works, seen=seen, final=any_answer and health is not None)
 
     return look
-
-
-def settled(controller: Service) -> ServiceStatus:
-    """What the control says once it calls the service no longer starting, or after a while. Raises HostError."""
-    last: list[ServiceStatus] = []
-
-    def look() -> Seen:
-        last[:] = [controller.status()]
-        return Seen(last[0].state != "starting", last[0].detail)
-
-    eventually(look, deadline_s=_STARTS_S)
-    return last[0]
 
 
 def started_after(status: ServiceStatus, moment: float) -> bool:

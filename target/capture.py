@@ -29,7 +29,7 @@ from target.record import (
     Records,
     safe_name,
 )
-from target.service import service_of
+from target.service import service_of, settled
 
 _HOST_S = 60.0
 _DATA_S = 30.0
@@ -140,7 +140,7 @@ async def record(target: Target, host: Host, records: Records, progress: Callabl
 
 def _memory(target: Target, host: Host) -> int | None:
     service = service_of(target, host)
-    pid = None if service is None else service.status().pid
+    pid = None if service is None else settled(service).pid
     return None if pid is None else memory.resident(host, pid)
 
 
@@ -174,7 +174,7 @@ def _on_host(
     service = service_of(target, host)
     variables = None
     if target.environment is not None:
-        started = None if service is None else service.status().started_at
+        started = None if service is None else settled(service).started_at
         variables = _running_environment(target, host, records, started)
         progress(f"environment: {len(variables.values)} variables")
     python, installed = (None, None) if target.virtualenv is None else packages(target, host)

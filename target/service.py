@@ -7,7 +7,10 @@ import msgspec
 from target.description import Compose, Supervisor, Target
 from target.errors import TargetError
 from target.host import Host
+from target.wait import Seen, eventually
 
+# supervisord calls a program starting for its `startsecs`, and tells no process until then.
+_STARTS_S = 30.0
 State = Literal["running", "starting", "stopped", "failed"]
 Verb = Literal["start", "stop", "restart", "status"]
 
@@ -78,3 +81,15 @@ def _controller(named: str | Compose | Supervisor, host: Host) -> Service:
     if isinstance(named, Supervisor):
         return SupervisedService(host, named)
     return SystemdService(host, named)
+
+
+def settled(service: Service) -> ServiceStatus:
+    """What the control says once it calls the service no longer starting, or after a while. Raises HostError."""
+    last: list[ServiceStatus] = []
+
+    def look() -> Seen:
+        last[:] = [service.status()]
+        return Seen(last[0].state != "starting", last[0].detail)
+
+    eventually(look, deadline_s=_STARTS_S)
+    return last[0]

@@ -3,11 +3,12 @@
 from collections.abc import Callable
 
 from rollback.errors import Refused
-from rollback.readiness import settled, started_after
+from rollback.readiness import started_after
 from rollback.snapshots.part import Part
 from target import environment
 from target.description import Environment
 from target.redact import secrets_of
+from target.service import settled
 
 
 class EnvironmentPart(Part):

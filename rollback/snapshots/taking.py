@@ -12,13 +12,14 @@ from rollback.errors import LockLost, Refused
 from rollback.journal import Journals
 from rollback.lock import Lock, whoami
 from rollback.progress import Progress
-from rollback.readiness import ready, settled, started, started_after
+from rollback.readiness import ready, started, started_after
 from rollback.site import Site
 from rollback.snapshots import catalogue
 from rollback.snapshots.entry import Snapshot, Snapshots, Taken
 from rollback.snapshots.part import Part
 from target.errors import RecordError, TargetError
 from target.record import Record, describe
+from target.service import settled
 
 
 class PartResult(msgspec.Struct, frozen=True, kw_only=True):

@@ -140,7 +140,7 @@ def test_the_start_time_is_precise_and_after_a_restart_later_than_what_was_befor
     assert first.started_at is not None
     assert second.started_at is not None
     assert first.pid != second.pid
-    assert first.started_at < switched_at - 0.1
+    assert first.started_at < switched_at
     assert switched_at - 0.02 <= second.started_at <= after
     readings = [status.started_at for _ in range(5) if (status := voice.status()).started_at]
     assert max(readings) - min(readings) <= 0.03
