@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 from drills.images import engine as images
 from drills.images import naming
-from drills.stacks.containers.inventory import engine
+from drills.stacks.containers.inventory import RUN, engine
 from drills.stacks.containers.layout import is_run
 from drills.stacks.errors import StackError
 from drills.stacks.service import NAME
@@ -25,15 +25,21 @@ def names() -> dict[str, str]:
 
 
 def forget(run: str) -> None:
-    """Remove the names that a run has given to images, and the images that have no other."""
+    """Remove the names that a run has given to images, the images that have no other, and those that it has made."""
     names = images.run("image", "ls", "--format", "{{.Repository}}:{{.Tag}}", f"{run}/{NAME}").split()
     if names:
         images.run("image", "rm", "--force", *names)
+    made = images.run("image", "ls", "--quiet", "--no-trunc", "--filter", f"label={RUN}={run}").split()
+    if made:
+        images.run("image", "rm", "--force", *set(made))
 
 
 def forget_all_but(runs: Collection[str]) -> None:
     """`forget` every run of which nothing else is left on the engine; `runs` are the others."""
-    for repository in set(images.run("image", "ls", "--format", "{{.Repository}}").split()):
-        run, _, name = repository.partition("/")
-        if is_run(run) and name == NAME and run not in runs:
+    repositories = set(images.run("image", "ls", "--format", "{{.Repository}}").split())
+    known = {run for run, _, name in (each.partition("/") for each in repositories) if name == NAME}
+    with engine() as client:
+        known |= {image.labels[RUN] for image in client.images.list(filters={"label": RUN})}
+    for run in known - set(runs):
+        if is_run(run):
             forget(run)

@@ -35,3 +35,15 @@ def test_sweeping_takes_the_names_of_a_run_that_is_gone_and_of_no_other(tiny, tm
     sweep()
     assert images.id_of(f"{lives}/voice-v2:latest") is None
     assert images.id_of(tiny.name("good")) == tiny.ids["good"]
+
+
+def test_sweeping_takes_what_a_run_that_is_gone_has_made_and_named_no_more(tiny, tmp_path):
+    gone = f"voice-v2-drill-{secrets.token_hex(4)}"
+    name = f"{tiny.name('good').partition(':')[0]}:made"
+    for command in ("one", "two"):
+        (tmp_path / "Dockerfile").write_text(f'FROM {tiny.name("good")}\nCMD ["{command}"]\n', "utf-8")
+        images.build(tmp_path, name, {inventory.RUN: gone}, {})
+    made = ("image", "ls", "--quiet", "--filter", f"label={inventory.RUN}={gone}")
+    assert len(images.run(*made).split()) == 2
+    sweep()
+    assert images.run(*made) == ""
