@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
+from supervisor.xmlrpc import Faults
 
 from drills.stacks.commands import tethered
 from drills.stacks.errors import PortTakenError, StackError
@@ -157,6 +158,8 @@ class Supervisor:
         try:
             return getattr(server.supervisor, method)(*arguments)
         except xmlrpc.client.Fault as fault:
+            if fault.faultCode == Faults.SPAWN_ERROR and method == "startProcess":
+                return None  # whether it started is what `state` says: now and then supervisord knows at once
             raise StackError(f"supervisord refuses {method} {arguments}: {fault.faultString}") from None
         except (OSError, http.client.HTTPException, xmlrpc.client.ProtocolError) as error:
             reason = error.errmsg if isinstance(error, xmlrpc.client.ProtocolError) else error
