@@ -153,13 +153,14 @@ class Tidy:
         secrets = msgspec.structs.asdict(stack.secrets)
         self._redactor = Redactor(str(value) for name, value in secrets.items() if name != "yandex_folder")
         root = Path(stack.layout.root)
-        # The inner before the outer ones.
-        self._folders = {
+        folders = {
             str(root): "STACK",
             str(root.parent): "RUNS",
             sys.prefix: "VIRTUALENV",
             str(REPOSITORY): "REPOSITORY",
         }
+        # The inner before the outer ones.
+        self._folders = dict(sorted(folders.items(), key=lambda item: -len(item[0])))
 
     def __call__(self, text: str) -> str:
         text = self._redactor.text(text)
