@@ -73,11 +73,7 @@ class Engine(Generic[P]):
         note = self.lock.judge(held, break_lock=order.break_lock, surely=order.surely)
         last = self.journals.newest()
         if last is not None and last.open and last.begin.action != self.action.name:
-            raise Refused(
-                f"an unfinished run of {last.begin.action} ({last.run}, {last.stands_at}) comes first: "
-                f"python -m rollback {last.begin.action} --resume, or --undo; "
-                "--abandon WHY where neither can be done"
-            )
+            raise Refused(last.comes_first)
         if order.abandon is not None:
             return self._abandon(order, order.abandon, held, note, last)
         if order.undo:

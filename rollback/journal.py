@@ -143,6 +143,15 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
         return self.ending in (None, "not undone")
 
     @property
+    def comes_first(self) -> str:
+        """Why nothing else is begun while it is open, and what to type."""
+        return (
+            f"an unfinished run of {self.begin.action} ({self.run}, {self.stands_at}) comes first: "
+            f"python -m rollback {self.begin.action} --resume, or --undo; "
+            "--abandon WHY where neither can be done"
+        )
+
+    @property
     def back(self) -> bool:
         """Whether the run is on its way back to the state before."""
         return self.begin.undoes is not None or any(isinstance(line, Failed | Turn) for line in self.lines)

@@ -141,11 +141,7 @@ class Taking:
         stays = "nothing was taken, and the backups that are there stay as they are"
         last = Journals(self.site.host, self.site.state_dir, self.site.redactor).newest()
         if last is not None and last.open:
-            raise Refused(
-                f"an unfinished run of {last.begin.action} ({last.run}, {last.stands_at}) comes first: "
-                f"python -m rollback {last.begin.action} --resume, or --undo; "
-                "--abandon WHY where neither can be done"
-            )
+            raise Refused(last.comes_first)
         try:
             record = self.site.records.expected()
         except RecordError as error:
