@@ -6,11 +6,14 @@ import os
 import shutil
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, wait
+from typing import TypeVar
 
-from drills.stacks.errors import StackError
+from drills.stacks.errors import PortTakenError, StackError
 from drills.stacks.layout import Layout
 from target.errors import TargetError
 
+_TRIES = 3
+T = TypeVar("T")
 Say = Callable[[str], None]
 
 
@@ -73,3 +76,16 @@ def clear(layout: Layout) -> None:
         else:
             with contextlib.suppress(FileNotFoundError):
                 path.unlink()
+
+
+def with_free_ports(layout: Layout, attempt: Callable[[], T], say: Say) -> T:
+    """What the attempt makes, in a cleared folder; once more where a port that it had chosen was taken meanwhile."""
+    for number in range(1, _TRIES + 1):
+        clear(layout)
+        try:
+            return attempt()
+        except PortTakenError as error:
+            if number == _TRIES:
+                raise
+            say(f"  a port was taken meanwhile, once more with others ({str(error).splitlines()[0]})")
+    raise AssertionError("the last attempt returns or raises")

@@ -12,7 +12,7 @@ import msgspec
 import requests
 
 from drills.stacks import database, history, releases, target_file
-from drills.stacks.bringing_up import Lease, Say, all_of, check_folder, clear, complaint
+from drills.stacks.bringing_up import Lease, Say, all_of, check_folder, complaint, with_free_ports
 from drills.stacks.commands import Commands
 from drills.stacks.containers import images, inventory, sweep, voice_host
 from drills.stacks.containers.layout import (
@@ -35,7 +35,6 @@ from target.errors import HostError
 from target.wait import Seen, eventually
 
 _START_S = 60.0
-_TRIES = 3
 _TAKEN = ("port is already allocated", "address already in use")
 
 
@@ -224,17 +223,12 @@ def brought_up(
 
 
 def _build(layout: Layout, latency_s: float | None, known: dict[str, str], say: Say) -> ContainersStack:
-    for attempt in range(1, _TRIES + 1):
-        clear(layout)
+    def attempt() -> ContainersStack:
         builder = _Builder(layout, latency_s, known, say)
         try:
             builder.build()
-        except PortTakenError as error:
-            if attempt == _TRIES:
-                raise
-            say(f"  a port was taken meanwhile, once more with others ({str(error).splitlines()[0]})")
         except HostError as error:
             raise StackError(f"voice host: {error}") from error
-        else:
-            return builder.stack
-    raise AssertionError("the last attempt returns or raises")
+        return builder.stack
+
+    return with_free_ports(layout, attempt, say)

@@ -14,9 +14,9 @@ import msgspec
 from drills.front.behaviour import Knowledge
 from drills.providers.catalogue import PROVIDERS
 from drills.stacks import database, history, releases, target_file
-from drills.stacks.bringing_up import Lease, Say, all_of, check_folder, clear, complaint
+from drills.stacks.bringing_up import Lease, Say, all_of, check_folder, complaint, with_free_ports
 from drills.stacks.commands import Commands, base_environment
-from drills.stacks.errors import PortTakenError, StackError
+from drills.stacks.errors import StackError
 from drills.stacks.layout import LOOPBACK, MARK, Layout, choose_ports, new_secrets, write_private
 from drills.stacks.processes import postgres, service, storage, supervision
 from drills.stacks.processes.layout import Ports, StackFile, read_stack_file
@@ -30,7 +30,6 @@ from target.wait import Seen, eventually
 
 _REPOSITORY = Path(__file__).resolve().parents[3]
 _START_S = 30.0
-_TRIES = 3
 
 
 class _Builder:
@@ -262,15 +261,9 @@ def _is_up(layout: Layout) -> bool:
 
 
 def _build(layout: Layout, latency_s: float | None, say: Say) -> ProcessesStack:
-    for attempt in range(1, _TRIES + 1):
-        clear(layout)
+    def attempt() -> ProcessesStack:
         builder = _Builder(layout, latency_s, say)
-        try:
-            builder.build()
-        except PortTakenError as error:
-            if attempt == _TRIES:
-                raise
-            say(f"  a port was taken meanwhile, once more with others ({str(error).splitlines()[0]})")
-        else:
-            return builder.stack
-    raise AssertionError("the last attempt returns or raises")
+        builder.build()
+        return builder.stack
+
+    return with_free_ports(layout, attempt, say)
