@@ -176,27 +176,23 @@ FAULTS: tuple[Fault, ...] = (
         says="the tag of the compose file names another release now, and that runs",
         must=_ANOTHER,
         may=_WORSE,
-        shows=_ANOTHER,
     ),
     NotRecreated(
         name="not-recreated-after-the-pin",
         says="the compose file pins the right image, and the container is still of another",
         must=_ANOTHER,
         may=_WORSE,
-        shows=_ANOTHER,
     ),
     ImageGone(
         name="image-gone",
         says="the image that the compose file names is gone, and so is its container",
         must=_DOWN,
-        shows=_DOWN,
         scenario=1,
     ),
     BrokenRelease(
         name="crash-loop",
         says="the newest release ends as soon as it has started, again and again",
         must=_DOWN,
-        shows=_DOWN,
         scenario=1,
         command="echo 'voice-v2 cannot start: a module is missing' >&2; exit 3",
         shows_as="restarted",
@@ -205,7 +201,6 @@ FAULTS: tuple[Fault, ...] = (
         name="killed-for-memory",
         says="the newest release takes more memory than it may, and is killed for it",
         must=_DOWN,
-        shows=_DOWN,
         scenario=1,
         command="sh -c 'x=0123456789abcdef; while :; do x=$x$x; done'; "
         "cat /sys/fs/cgroup/memory.events /sys/fs/cgroup/memory/memory.oom_control 2>/dev/null | grep '^oom_kill '; "
@@ -216,7 +211,6 @@ FAULTS: tuple[Fault, ...] = (
         name="container-unhealthy",
         says="the newest release runs and does not serve; its health check fails",
         must=_DOWN,
-        shows=_DOWN,
         scenario=1,
         command="trap 'exit 0' TERM; sleep 86400 & wait",
         shows_as="unhealthy",
