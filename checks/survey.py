@@ -82,10 +82,11 @@ class Survey:
         self.direct: Part[list[Direct]] = Part(self._direct)
         self.data = DataFacts(target, self.settled, lambda: len(self.asking.written))
         self.on_hosts = [
-            HostFacts(target, host, Records(host, target.state_dir), self.quiet, self.settled)
+            HostFacts(target, host, Records(host, target.state_dir), self.quiet, self.over)
             for host in hosts
         ]
         self._writing = (self.spoken_back, self.fallback, self.own_writes)
+        self._asking = (self.probes, self.refusals, self.intruders, self.metrics_after)
         self._first = self._plan_first(set(kinds))
         self._planned = self._plan(set(kinds))
 
@@ -140,9 +141,17 @@ class Survey:
     async def settled(self) -> None:
         """Wait until nothing of this run writes to the service any more. Raises DeadService."""
         await self.quiet()
-        writing = [part for part in self._writing if part in self._planned]
-        if writing:
-            await asyncio.wait([part.start() for part in writing])
+        await self._ended(self._writing)
+
+    async def over(self) -> None:
+        """Wait until nothing of this run asks the service any more, but for the last look. Raises DeadService."""
+        await self.settled()
+        await self._ended(self._asking)
+
+    async def _ended(self, parts: Iterable[Part[Any]]) -> None:
+        planned = [part.start() for part in parts if part in self._planned]
+        if planned:
+            await asyncio.wait(planned)
 
     async def close(self) -> None:
         """Stop everything that is still under way."""
@@ -279,7 +288,7 @@ class Survey:
         return await self.asking.metrics()
 
     async def _health_after(self) -> Health:
-        await self.settled()
+        await self.over()
         sample = await self.asking.health()
         if sample.answer is None:
             raise ApiError(sample.problem)

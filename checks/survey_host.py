@@ -30,7 +30,7 @@ _NAMES_S = 10.0
 class HostFacts:
     """Facts of one host.
 
-    `quiet` is waited for first, so that reading does not disturb the latency sample; `settled` before the last look.
+    `quiet` is waited for first, so that reading does not disturb the latency sample; `over` before the last look.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class HostFacts:
         host: Host,
         records: Records,
         quiet: Callable[[], Awaitable[None]],
-        settled: Callable[[], Awaitable[None]],
+        over: Callable[[], Awaitable[None]],
     ) -> None:
         self.target = target
         self.host = host
@@ -51,7 +51,7 @@ class HostFacts:
         self.variables: Part[dict[str, str]] = _now(self._variables)
         self.previous: Part[Reading] = _now(self._previous)
         self.choice: Part[Choice | None] = _now(lambda: in_force(target, host))
-        self.status_after: Part[ServiceStatus | None] = _after(settled, self._status)
+        self.status_after: Part[ServiceStatus | None] = _after(over, self._status)
         self.process_environment: Part[dict[str, str] | None] = _after(quiet, self._process_environment)
         self.packages: Part[tuple[str, dict[str, str]]] = _after(
             quiet, lambda: capture.packages(target, host)

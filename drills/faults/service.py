@@ -248,7 +248,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     EndsItself(
         name="restarts-during-checks",
-        says="the service was changed on the host, ends five seconds after its start, and starts again",
+        says="the service was changed on the host, ends three seconds after its start, and starts again",
         part="code",
         must=("no_crash_loop", "code_matches_record"),
         # Whatever is asked while it is away; which trigger is seen first, failures or the restart, is chance.
@@ -261,6 +261,6 @@ FAULTS: tuple[Fault, ...] = (
         ),
         shows=("error_rate", "service_ready", "code_matches_record", "no_crash_loop"),
         cure="files",
-        after_s=5.0,
+        after_s=3.0,
     ),
 )

@@ -502,3 +502,16 @@ async def test_the_latency_sample_runs_alone(deployment: Any, survey_for: Any) -
     assert len(voice.stt.samples) == 59
     assert len((await probing).samples) == 299
     await survey.close()
+
+
+async def test_what_lives_on_is_looked_at_when_nothing_asks_the_service_any_more(
+    deployment: Any, survey_for: Any
+) -> None:
+    survey = survey_for(deployment)
+    last = survey.host.status_after.start()
+    await survey.probes()
+    assert not last.done()
+    assert not survey.health_after.done
+    deployment.pids = [4811]
+    assert (await last).pid == 4811
+    await survey.close()
