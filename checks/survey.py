@@ -82,8 +82,7 @@ class Survey:
         self.direct: Part[list[Direct]] = Part(self._direct)
         self.data = DataFacts(target, self.settled, lambda: len(self.asking.written))
         self.on_hosts = [
-            HostFacts(target, host, Records(host, target.state_dir), self.quiet, self.over)
-            for host in hosts
+            HostFacts(target, host, Records(host, target.state_dir), self.quiet, self.over) for host in hosts
         ]
         self._writing = (self.spoken_back, self.fallback, self.own_writes)
         self._asking = (self.probes, self.refusals, self.intruders, self.metrics_after)
