@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # The drill tests in which the checks judge a stack, by the clock too: nothing runs beside them.
 ALONE := tests/drills/test_*.py tests/drills/matrix
 .DEFAULT_GOAL := help
-.PHONY: help venv demo drills test unit drill matrix docker images coverage checkcode bench phrases lock clean
+.PHONY: help venv demo drills families test unit drill matrix docker images coverage checkcode bench phrases lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ demo: venv ## break a whole voice-v2 on this machine, roll it back, prove the re
 
 drills: venv ## rehearse every action: break, notice, roll back, judge, count losses and damage
 	@$(BIN)/python -m drills run
+
+families: venv ## a drill of one fault of every family, on the containers stack
+	@$(BIN)/python -m drills run --stack containers --each-family
 
 test: unit drill ## every test: units first, then those that bring up a stack
 

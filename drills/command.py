@@ -94,9 +94,11 @@ def _parser() -> argparse.ArgumentParser:
     run = verb("run", "drill: break, notice, roll back, judge, count what was lost or damaged", folder=False)
     run.add_argument("names", nargs="*", metavar="NAME", help="faults, or actions; else each action once")
     run.add_argument("--stack", choices=(*KINDS, AUTO), default=AUTO)
-    run.add_argument("--family", metavar="FAMILY", help="every fault of that family")
+    which = run.add_mutually_exclusive_group()
+    which.add_argument("--family", metavar="FAMILY", help="every fault of that family")
+    which.add_argument("--each-family", action="store_true", help="one fault of every family")
+    which.add_argument("--all", action="store_true", help="every fault; those without a cure are healed")
     run.add_argument("--ssh", action="store_true", help="reach the voice host of the stack by ssh")
-    run.add_argument("--all", action="store_true", help="every fault; those without a cure are healed")
     run.add_argument("--dir", type=Path, help="a stack that runs already; else one of its own")
     run.add_argument("--json", action="store_true", help="the result as JSON on standard output")
     run.set_defaults(run=_run)
@@ -263,6 +265,7 @@ def _run(given: argparse.Namespace) -> int:
         family=given.family,
         names=given.names,
         every=given.all,
+        each_family=given.each_family,
         folder=given.dir,
         json=given.json,
         ssh=given.ssh,

@@ -1,4 +1,4 @@
-"""Which faults are drilled: by name, by family, all of them, or for each action the one that it is rehearsed by."""
+"""Which faults are drilled: by name, by family, one of each family, all, or those that rehearse each action."""
 
 from collections.abc import Sequence
 
@@ -19,7 +19,18 @@ def not_rehearsed(stack: str) -> list[str]:
     return [action for action in OFFERS if action not in rehearsed(stack)]
 
 
-def chosen(names: Sequence[str], family: str | None, *, every: bool, stack: str) -> list[Fault]:
+def of_each_family(stack: str) -> list[Fault]:
+    """For each family the first fault of that kind of stack that an action cures, else the first one."""
+    there = [fault for fault in FAULTS if stack in fault.stacks]
+    first: dict[str, Fault] = {}
+    for fault in sorted(there, key=lambda fault: fault.cure is None):
+        first.setdefault(fault.family, fault)
+    return [fault for fault in there if fault in first.values()]
+
+
+def chosen(
+    names: Sequence[str], family: str | None, *, every: bool, stack: str, each_family: bool = False
+) -> list[Fault]:
     """The faults to drill on that kind of stack, in the order of the catalogue; `names` are faults' or actions'.
 
     Raises FaultError: a name that there is not, a fault that cannot be made there, or nothing at all.
@@ -31,6 +42,8 @@ def chosen(names: Sequence[str], family: str | None, *, every: bool, stack: str)
         if elsewhere:
             raise FaultError(f"{', '.join(elsewhere)} cannot be made on the stack {stack}")
         return list(dict.fromkeys(faults))
+    if each_family:
+        return of_each_family(stack)
     families = sorted({fault.family for fault in FAULTS})
     if family is not None and family not in families:
         raise FaultError(f"there is no family {family!r}; there is: {', '.join(families)}")

@@ -34,6 +34,7 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
     family: str | None
     names: Sequence[str]
     every: bool
+    each_family: bool
     folder: Path | None
     json: bool
     ssh: bool
@@ -49,7 +50,13 @@ def run(choice: Choice, interrupts: tuple[type[BaseException], ...]) -> int:
     with Venue(choice.stack, choice.folder, say) as venue:
         if choice.ssh and venue.kind != CONTAINERS:
             raise StackError(f"a stack of {venue.kind} has no host to reach by ssh; --stack containers has")
-        faults = chosen(choice.names, choice.family, every=choice.every, stack=venue.kind)
+        faults = chosen(
+            choice.names,
+            choice.family,
+            every=choice.every,
+            stack=venue.kind,
+            each_family=choice.each_family,
+        )
         venue.open()
         why = ""
         try:
@@ -114,7 +121,7 @@ def _not_begun(stack: Stack, fault: Fault, why: str) -> Drilled:
 
 def _tell(choice: Choice, kind: str, drilled: list[Drilled], left: str) -> None:
     notes = [left] if left else []
-    if not choice.names and not choice.family and (missing := not_rehearsed(kind)):
+    if not (choice.names or choice.family or choice.each_family) and (missing := not_rehearsed(kind)):
         notes.append(f"not rehearsed on the stack {kind}, for want of a fault there: {', '.join(missing)}")
     if choice.json:
         data = {

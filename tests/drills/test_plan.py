@@ -34,6 +34,15 @@ def test_a_family():
     assert "database-down" in names(family="database"), "one without a cure too"
 
 
+@pytest.mark.parametrize("stack", ["processes", "containers"])
+def test_one_of_each_family_is_one_that_an_action_cures_where_there_is_such(stack):
+    found = chosen((), None, every=False, stack=stack, each_family=True)
+    there = [fault for fault in FAULTS if stack in fault.stacks]
+    assert [fault.family for fault in found] == list(dict.fromkeys(fault.family for fault in there))
+    for fault in found:
+        assert fault.cure or not any(each.cure for each in there if each.family == fault.family)
+
+
 def test_names_of_faults_and_of_actions_each_once():
     assert names("silence", "environment", "silence") == [
         "silence",
