@@ -101,6 +101,15 @@ def outcome(row: Row, criterion: str) -> str:
     return "pass" if criterion in row.passed else "not told"
 
 
+def merged(kept: Mutants | None, new: Mutants, criteria: Iterable[str]) -> Mutants:
+    """The new ones, and those kept of before that were not tried again; of criteria that there are."""
+    order = {name: number for number, name in enumerate(criteria)}
+    both = (*(kept.mutants if kept else ()), *new.mutants)
+    found = {(mutant.criterion, mutant.kind): mutant for mutant in both if mutant.criterion in order}
+    ordered = sorted(found.values(), key=lambda mutant: (order[mutant.criterion], mutant.kind))
+    return msgspec.structs.replace(new, mutants=tuple(ordered))
+
+
 def holes(mutants: Iterable[Mutant], criteria: Iterable[str], elsewhere: Mapping[str, object]) -> list[str]:
     """The mutants that the matrix does not notice, and the criteria of which a mutant is missing, in words."""
     found = []

@@ -65,36 +65,43 @@ def mutate(
 
 
 def _against(stack: Stack, fault: Fault, criteria: tuple[str, ...], runs: Path) -> Iterator[Mutant]:
+    """The mutants of these criteria. One that its own checks alone do not see broken is judged with all checks."""
     active.inject(stack, fault.name)
     try:
         folder = runs / f"{fault.name}-mutants"
-        whole = _judged(stack, fault, criteria, folder / "whole")
+        alone = _judged(stack, fault, checks_of(criteria), folder / "whole")
+        unseen = {name for name in criteria if mutants.outcome(alone, name) != "fail" and not alone.trouble}
+        together = _judged(stack, fault, (), folder / "all") if unseen else alone
         for name in criteria:
+            whole, checks = (together, ()) if name in unseen else (alone, checks_of([name]))
             for how in KINDS:
-                yield _one(stack, fault, Mutant(criterion=name, kind=how, fault=fault.name), whole, folder)
+                mutant = Mutant(criterion=name, kind=how, fault=fault.name)
+                yield _one(stack, fault, mutant, whole, checks, folder)
     finally:
         active.heal(stack, fault.name)
         stack.wait_service()
 
 
-def _one(stack: Stack, fault: Fault, mutant: Mutant, whole: Row, folder: Path) -> Mutant:
+def _one(
+    stack: Stack, fault: Fault, mutant: Mutant, whole: Row, checks: tuple[str, ...], folder: Path
+) -> Mutant:
     said = mutants.outcome(whole, mutant.criterion)
     mutant = msgspec.structs.replace(mutant, whole=said)
     if said != "fail":
-        trouble = whole.trouble or f"not broken, and with its own check alone, it is {said}"
+        trouble = whole.trouble or f"not broken, it is {said}, by its own check alone and by all of them"
         return msgspec.structs.replace(mutant, trouble=trouble)
     orders = mutants.order(mutant.kind, mutant.criterion)
-    row = _judged(stack, fault, (mutant.criterion,), folder / f"{mutant.criterion}-{mutant.kind}", orders)
+    row = _judged(stack, fault, checks, folder / f"{mutant.criterion}-{mutant.kind}", orders)
     return msgspec.structs.replace(mutants.told(mutant, row), seconds=row.verdict_s or 0.0)
 
 
 def _judged(
-    stack: Stack, fault: Fault, criteria: tuple[str, ...], folder: Path, orders: dict[str, str] | None = None
+    stack: Stack, fault: Fault, checks: tuple[str, ...], folder: Path, orders: dict[str, str] | None = None
 ) -> Row:
     judged = judge(
         stack,
         folder,
-        checks=checks_of(criteria),
+        checks=checks,
         budget=fault.budget,
         plugins=orders,
         target_file=fault.target_file(stack),

@@ -118,7 +118,9 @@ def _mutate(given: argparse.Namespace) -> int:
     say(mutants.text(found, holes))
     say(str(folder / "mutants.json"))
     if given.keep:
-        mutants.write(found, kept_results.mutants_file(given.stack))
+        path = kept_results.mutants_file(given.stack)
+        mutants.write(mutants.merged(mutants.read(path), found, known), path)
+        say(f"kept in {path}")
     return mutants.exit_code(found.mutants, holes)
 
 

@@ -71,6 +71,19 @@ def test_a_criterion_that_was_not_tried_is_a_hole_unless_it_is_elsewhere():
     assert mutants.holes([], APART, dict.fromkeys(APART)) == []
 
 
+def test_what_is_kept_stays_but_for_what_was_tried_again():
+    def taken(commit, *found):
+        return mutants.Mutants(stack="processes", commit=commit, taken_at="", seconds=1.0, mutants=found)
+
+    gone = msgspec.structs.replace(ONE, criterion="no_such_any_more")
+    other = msgspec.structs.replace(ONE, criterion="service_ready")
+    again = msgspec.structs.replace(ONE, outcome="pass")
+    assert mutants.merged(taken("old", ONE, other, gone), taken("new", again), ALL) == taken(
+        "new", other, again
+    )
+    assert mutants.merged(None, taken("new", again), ALL) == taken("new", again)
+
+
 def test_what_could_not_be_told_is_inconclusive():
     lost = told(ONE, row("broken", trouble="no verdict"))
     other = msgspec.structs.replace(told(ONE, row("broken")), kind="compares-nothing")
