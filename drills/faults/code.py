@@ -111,7 +111,7 @@ class StaleBytecode(Fault, frozen=True):
 
     def inject(self, at: Place) -> None:
         path, other = self._path(at), at.saved / f"other-{self.file.name}"
-        other.write_text(_edited(path.read_text("utf-8"), *self.edit), "utf-8")
+        other.write_text(edited(path.read_text("utf-8"), *self.edit), "utf-8")
         self._ask(at, _COMPILE, str(other), str(path))
         at.stack.restart_service()
 
@@ -247,7 +247,7 @@ class DamagedFile(Fault, frozen=True):
             old, new = self.edit
             if len(old) != len(new):
                 raise FaultError(f"{self.name}: {new!r} is not as long as {old!r}")
-            path.write_text(_edited(path.read_text("utf-8"), old, new), "utf-8")
+            path.write_text(edited(path.read_text("utf-8"), old, new), "utf-8")
             was = (at.saved / self.file.name).stat()
             os.utime(path, ns=(was.st_atime_ns, was.st_mtime_ns))
             py_compile.compile(str(path), doraise=True)
@@ -274,7 +274,8 @@ class DamagedFile(Fault, frozen=True):
             clear_away(live)
 
 
-def _edited(text: str, old: str, new: str) -> str:
+def edited(text: str, old: str, new: str) -> str:
+    """The source with the one text replaced by the other. Raises FaultError: it is not there, or more than once."""
     if text.count(old) != 1:
         raise FaultError(f"{old!r} is not once in the source that a fault edits")
     return text.replace(old, new)

@@ -1,10 +1,11 @@
-"""Faults that the service shows to whoever asks it, whatever it is: made by the front before it."""
+"""Faults that the service shows to whoever asks it: made by the front before it, or by a change of its own code."""
 
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 from drills.faults import provider
+from drills.faults.code import edited
 from drills.faults.fault import Fault, FaultError, Place
 from drills.faults.several import Together
 from drills.faults.virtualenv import clear_away
@@ -13,8 +14,8 @@ from drills.stacks.stack import Stack
 from target.wait import Seen, eventually
 
 _REFUSED = (401, 403)
+_BROKE_DOWN = 500
 _PACKAGE = Path("app/services/voice_v2")
-_CHANGED = _PACKAGE / "orchestrator.py"
 _END = """
 import os as _os
 import signal as _signal
@@ -52,27 +53,56 @@ class PaintedOver(Together, frozen=True):
     """Something is broken, and `/health` claims that all is well."""
 
 
-class EndsItself(Fault, frozen=True, kw_only=True):
-    """The service was changed so that its process ends `after_s` seconds after its start, and restarts."""
+class ChangedOnHost(Fault, frozen=True, kw_only=True):
+    """A file of the package says something else than its release, and the service was restarted with it."""
 
-    after_s: float
+    file: Path
+
+    def changed(self, text: str) -> str:
+        """What the file says instead. Raises FaultError: it does not say what is to be changed."""
+        raise NotImplementedError
 
     def prepare(self, at: Place) -> None:
-        shutil.copy2(at.stack.layout.service / _CHANGED, at.saved / _CHANGED.name)
+        shutil.copy2(self._path(at), at.saved / self.file.name)
 
     def inject(self, at: Place) -> None:
-        path = at.stack.layout.service / _CHANGED
-        path.write_bytes(path.read_bytes() + _END.format(seconds=self.after_s).encode())
+        path = self._path(at)
+        path.write_text(self.changed(path.read_text("utf-8")), "utf-8")
         at.stack.restart_service()
 
     def landed(self, at: Place) -> str:
-        if (at.stack.layout.service / _CHANGED).read_bytes() == (at.saved / _CHANGED.name).read_bytes():
-            raise FaultError(f"{self.name}: {_CHANGED} is what it was")
+        if self._path(at).read_bytes() == (at.saved / self.file.name).read_bytes():
+            raise FaultError(f"{self.name}: {self.file} is what it was")
         at.stack.wait_service(status=None)
-        first = _started(at.stack)
+        return self.seen(at.stack)
+
+    def seen(self, stack: Stack) -> str:
+        """What the changed service does wrong. Raises FaultError: nothing."""
+        raise NotImplementedError
+
+    def heal(self, at: Place) -> None:
+        shutil.copy2(at.saved / self.file.name, self._path(at))
+        at.stack.restart_service()
+        for live in (at.stack.layout.service / _PACKAGE, at.stack.layout.service / "requirements.txt"):
+            clear_away(live)
+
+    def _path(self, at: Place) -> Path:
+        return at.stack.layout.service / _PACKAGE / self.file
+
+
+class EndsItself(ChangedOnHost, frozen=True, kw_only=True):
+    """Its process ends `after_s` seconds after its start, and restarts."""
+
+    after_s: float
+
+    def changed(self, text: str) -> str:
+        return text + _END.format(seconds=self.after_s)
+
+    def seen(self, stack: Stack) -> str:
+        first = _started(stack)
 
         def look() -> Seen:
-            now = _started(at.stack)
+            now = _started(stack)
             return Seen(now not in (None, first), f"started {now}")
 
         waited = eventually(look, deadline_s=self.after_s + _RESTARTS_S)
@@ -80,11 +110,19 @@ class EndsItself(Fault, frozen=True, kw_only=True):
             raise FaultError(f"{self.name}: the process that started {first} goes on")
         return f"the service started {first}, and again {waited.seconds:.0f} s later ({waited.seen})"
 
-    def heal(self, at: Place) -> None:
-        shutil.copy2(at.saved / _CHANGED.name, at.stack.layout.service / _CHANGED)
-        at.stack.restart_service()
-        for live in (at.stack.layout.service / _PACKAGE, at.stack.layout.service / "requirements.txt"):
-            clear_away(live)
+
+class BreaksDown(ChangedOnHost, frozen=True, kw_only=True):
+    """Of a text that it should refuse it looks at the first character, which an empty one does not have."""
+
+    def changed(self, text: str) -> str:
+        return edited(text, "if not self.text.strip():", "if not self.text.strip()[0].isprintable():")
+
+    def seen(self, stack: Stack) -> str:
+        # It breaks down before any provider is asked and any row is written.
+        status = stack.ask("POST", "/v1/audio/speech", direct=True, json={"input": " "}).status_code
+        if status != _BROKE_DOWN:
+            raise FaultError(f"{self.name}: an empty text is answered {status}")
+        return f"an empty text is answered {status}, and not refused"
 
 
 def _started(stack: Stack) -> object:
@@ -92,7 +130,7 @@ def _started(stack: Stack) -> object:
 
 
 def _errors(stack: Stack) -> str | None:
-    failed = sum(stack.ask("GET", "/health").status_code == 500 for _ in range(_ASKED))
+    failed = sum(stack.ask("GET", "/health").status_code == _BROKE_DOWN for _ in range(_ASKED))
     return f"{failed} of {_ASKED} requests to /health are answered 500" if failed else None
 
 
@@ -261,6 +299,15 @@ FAULTS: tuple[Fault, ...] = (
         ),
         shows=("error_rate", "service_ready", "code_matches_record", "no_crash_loop"),
         cure="files",
+        file=Path("orchestrator.py"),
         after_s=3.0,
+    ),
+    BreaksDown(
+        name="bad-input-breaks-down",
+        says="the service was changed on the host, and breaks down on an empty text instead of refusing it",
+        part="code",
+        must=("bad_input_refused", "code_matches_record"),
+        cure="files",
+        file=Path("core/schemas.py"),
     ),
 )
