@@ -34,7 +34,7 @@ class Mutant(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Mutants(msgspec.Struct, frozen=True, kw_only=True):
-    """All of them on one stack; commit and date (UTC) of the newest run, seconds for all of it."""
+    """All of them on one stack; commit, date (UTC) and seconds are those of the newest run in it."""
 
     schema: int = FORMAT
     stack: str
