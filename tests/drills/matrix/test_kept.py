@@ -4,8 +4,9 @@ import msgspec
 import pytest
 
 from drills.faults.catalogue import FAULTS
-from drills.matrix import row
-from drills.matrix.kept import gaps, matrix_file
+from drills.matrix import mutants, row
+from drills.matrix.elsewhere import elsewhere
+from drills.matrix.kept import gaps, matrix_file, mutants_file
 from drills.matrix.report import report
 from tests.drills.matrix.rows import ALL, healthy, matrix
 from tests.drills.matrix.rows import row as row_of
@@ -28,6 +29,13 @@ def test_every_fault_and_every_check_has_its_row_and_there_is_no_hole(stack):
     judged = report(kept, whole=True, wanted=[fault.name for fault in here])
     assert judged.holes == []
     assert judged.exit_code == 0
+
+
+def test_every_check_was_broken_and_that_was_noticed(stack):
+    kept = mutants.read(mutants_file(stack))
+    assert kept is not None
+    assert mutants.holes(kept.mutants, ALL, elsewhere(stack)) == []
+    assert mutants.exit_code(kept.mutants, []) == 0
 
 
 def test_a_whole_matrix_has_no_gap():
