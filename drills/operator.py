@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -44,14 +45,17 @@ class Operator:
     def __init__(self, target_file: Path) -> None:
         self._target = str(target_file)
 
-    def types(self, *words: str, limit_s: float) -> Typed:
-        """`python -m <words> --target …`. Raises StackError when it is not done in time, and ends it."""
+    def types(self, *words: str, limit_s: float, variables: Mapping[str, str] | None = None) -> Typed:
+        """`python -m <words> --target …`, with these variables in its environment besides.
+
+        Raises StackError when it is not done in time, and ends it.
+        """
         shown = shlex.join(words if words[0] == "pytest" else ("python", "-m", *words))
         started = time.monotonic()
         process = subprocess.Popen(
             tethered([sys.executable, "-m", *words, "--target", self._target], "TERM"),
             cwd=REPOSITORY,
-            env={name: value for name, value in os.environ.items() if not name.startswith("VOICE_TARGET")},
+            env=_environment() | dict(variables or {}),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -62,11 +66,15 @@ class Operator:
         try:
             out, errors = process.communicate(timeout=limit_s)
         except subprocess.TimeoutExpired:
-            raise StackError(f"`{shown}` was not done after {limit_s:.0f} s") from None
+            raise StackError(f"not done after {limit_s:.0f} s: `{shown}`") from None
         finally:
             _end(process)
         seconds = time.monotonic() - started
         return Typed(shown, process.returncode, out, errors, seconds, left=_end_group(process.pid))
+
+
+def _environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith("VOICE_TARGET")}
 
 
 def _end(process: subprocess.Popen[str]) -> None:

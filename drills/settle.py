@@ -1,29 +1,23 @@
 """A stack that a drill may begin on: no other is at work there, and what one that was killed has left is ended."""
 
-import contextlib
-import fcntl
 import json
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from drills.faults import active
 from drills.operator import Operator
 from drills.stacks.errors import StackError
+from drills.stacks.lock import held
 from drills.stacks.stack import Stack
 
 _STATUS_S = 60.0
 _RESUME_S = 600.0
 
 
-@contextlib.contextmanager
-def alone(stack: Stack) -> Iterator[None]:
+def alone(stack: Stack) -> AbstractContextManager[None]:
     """The only drill on the stack, for a `with` block. Raises StackError where another is at work."""
-    with (stack.layout.run / "drill.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise StackError(f"another drill is at work on the stack in {stack.layout.root}") from None
-        yield
+    busy = StackError(f"another drill is at work on the stack in {stack.layout.root}")
+    return held(stack.layout.run / "drill.lock", busy)
 
 
 def settle(stack: Stack, target_file: Path) -> list[str]:

@@ -1,9 +1,8 @@
 """The faults that are active in a stack: injecting one with proof, healing, and the file that remembers them."""
 
-import fcntl
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 
 import msgspec
@@ -14,6 +13,7 @@ from minio.error import MinioException
 from drills.faults.catalogue import find
 from drills.faults.fault import FaultError, Place
 from drills.stacks.layout import write_private
+from drills.stacks.lock import held
 from drills.stacks.stack import Stack
 
 
@@ -118,14 +118,9 @@ def _remember(stack: Stack, faults: list[Active]) -> None:
     write_private(stack.layout.faults_file, msgspec.json.format(msgspec.json.encode(faults)))
 
 
-@contextmanager
-def _one_at_a_time(stack: Stack) -> Iterator[None]:
-    with (stack.layout.run / "faults.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise FaultError("another inject or heal is at work on this stack; wait for it to end") from None
-        yield
+def _one_at_a_time(stack: Stack) -> AbstractContextManager[None]:
+    busy = FaultError("another inject or heal is at work on this stack; wait for it to end")
+    return held(stack.layout.run / "faults.lock", busy)
 
 
 @contextmanager

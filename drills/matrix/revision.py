@@ -2,7 +2,7 @@
 
 import subprocess
 
-from drills.matrix.stage import REPOSITORY
+from drills.operator import REPOSITORY
 
 _ASK_S = 20.0
 

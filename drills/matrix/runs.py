@@ -15,10 +15,10 @@ import msgspec
 from drills.faults.fault import Fault
 from drills.matrix.revision import commit
 from drills.matrix.row import HEALTHY, Matrix, Row, of
-from drills.matrix.stage import REPOSITORY
 from drills.matrix.table import line_of
 from drills.matrix.worker import now
 from drills.matrix.workplace import alone, clear, keep_logs, note, noted
+from drills.operator import REPOSITORY
 from drills.stacks.commands import tethered
 from drills.stacks.kinds import Say
 

@@ -1,8 +1,6 @@
 """A recorded stack to judge, and the operator's own command at it."""
 
-import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -17,13 +15,12 @@ import msgspec
 from checks.criterion import KINDS
 from checks.verdict import Verdict
 from drills.matrix.row import HEALTHY, Row
-from drills.stacks.commands import tethered
+from drills.operator import REPOSITORY, Operator
 from drills.stacks.errors import StackError
 from drills.stacks.kinds import Say, brought_up
 from drills.stacks.stack import Stack
 from target.redact import Redactor
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 _TAKE_S = 180.0
 _JUDGE_S = 180.0
 _SHOWN = 160
@@ -55,11 +52,10 @@ def staged(folder: Path, kind: str, say: Say) -> Iterator[Stack]:
 
 
 def _take(verb: str, stack: Stack, say: Say) -> None:
-    command = [sys.executable, "-m", "rollback", verb, "--target", str(stack.layout.target_file)]
-    ran = _run(command, _TAKE_S, {})
-    say(ran.stdout)
-    if ran.returncode != 0:
-        raise StackError(f"the {verb} was not taken (exit {ran.returncode}): {ran.stderr.strip()[-300:]}")
+    typed = Operator(stack.layout.target_file).types("rollback", verb, limit_s=_TAKE_S)
+    say(typed.out)
+    if typed.exit != 0:
+        raise StackError(f"the {verb} was not taken ({typed.says})")
 
 
 def judge(
@@ -78,27 +74,27 @@ def judge(
     finds it, and the value (`NAME=value`).
     `target_file` is that of another deployment than the stack's own.
     """
-    command = [sys.executable, "-m", "pytest", "-m", "post_rollback", *checks]
+    words = ["pytest", "-m", "post_rollback", *checks]
     for plugin in plugins or {}:
-        command += ["-p", plugin]
-    command += ["--target", str(target_file or stack.layout.target_file), "--run-dir", str(folder)]
-    command += ["--set", f"budget.requests={budget}"] if budget else []
+        words += ["-p", plugin]
+    words += ["--run-dir", str(folder)]
+    words += ["--set", f"budget.requests={budget}"] if budget else []
     orders = dict(order.split("=", 1) for order in (plugins or {}).values())
     (folder / "verdict.json").unlink(missing_ok=True)
+    operator = Operator(target_file or stack.layout.target_file)
     began = time.monotonic()
     try:
-        ran = _run(command, _JUDGE_S, orders)
+        typed = operator.types(*words, limit_s=_JUDGE_S, variables=orders)
     except StackError as error:
         return Judged(None, time.monotonic() - began, str(error))
-    seconds = time.monotonic() - began
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "screen.txt").write_text(ran.stdout + ran.stderr, "utf-8")
+    (folder / "screen.txt").write_text(typed.out + typed.errors, "utf-8")
     try:
         verdict = msgspec.json.decode((folder / "verdict.json").read_bytes(), type=Verdict)
     except (FileNotFoundError, msgspec.DecodeError) as error:
-        last = (ran.stdout + ran.stderr).strip()[-200:]
-        return Judged(None, seconds, f"no verdict (exit {ran.returncode}): {last or error}")
-    return Judged(verdict, seconds, _unusable(verdict, ran.returncode))
+        last = (typed.out + typed.errors).strip()[-200:]
+        return Judged(None, typed.seconds, f"no verdict (exit {typed.exit}): {last or error}")
+    return Judged(verdict, typed.seconds, _unusable(verdict, typed.exit))
 
 
 def _unusable(verdict: Verdict, exit_code: int) -> str:
@@ -109,23 +105,6 @@ def _unusable(verdict: Verdict, exit_code: int) -> str:
     if verdict.missing:
         return f"{', '.join(verdict.missing)} did not report"
     return ""
-
-
-def _run(command: list[str], limit_s: float, more: Mapping[str, str]) -> "subprocess.CompletedProcess[str]":
-    environment = {name: value for name, value in os.environ.items() if name != "VOICE_TARGET"} | dict(more)
-    try:
-        return subprocess.run(
-            tethered(command, "KILL"),
-            cwd=REPOSITORY,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=limit_s,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise StackError(f"`{' '.join(command[2:4])}` was not done after {limit_s:.0f} s") from None
 
 
 def checks_of(criteria: Iterable[str]) -> tuple[str, ...]:

@@ -1,19 +1,19 @@
-"""The person on call, typing the commands of the README at a stack."""
+"""The person on call of a drill, who looks besides at what the commands print."""
 
 import json
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import yaml
 
+from drills import operator
 from drills.detection import Triaged, rollback_words
+from drills.operator import Typed
 from drills.stacks.stack import Stack
 
-ROOT = Path(__file__).resolve().parents[2]
+_LIMIT_S = 240.0
 
 
 class Judged(msgspec.Struct, frozen=True):
@@ -35,25 +35,18 @@ class Operator:
         self.printed = ""
         self._judged = 0
 
-    def types(self, *words: str, target: Path | None = None) -> subprocess.CompletedProcess[str]:
+    def types(self, *words: str, target: Path | None = None) -> Typed:
         """`python -m <words> --target …`."""
-        done = subprocess.run(
-            [sys.executable, "-m", *words, "--target", str(target or self.target_file)],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            timeout=240,
-            check=False,
-        )
-        self.printed += done.stdout + done.stderr
-        assert "Traceback" not in done.stderr + done.stdout, done.stdout + done.stderr
-        return done
+        typed = operator.Operator(target or self.target_file).types(*words, limit_s=_LIMIT_S)
+        self.printed += typed.out + typed.errors
+        assert "Traceback" not in typed.errors + typed.out, typed.out + typed.errors
+        return typed
 
     def rolls_back(self, *words: str, exits: int = 0) -> str:
         """`python -m rollback <words>`; what it printed."""
         done = self.types("rollback", *words)
-        said = f"$ python -m rollback {shlex.join(words)}\n{done.stdout}{done.stderr}"
-        assert done.returncode == exits, said
+        said = f"$ python -m rollback {shlex.join(words)}\n{done.out}{done.errors}"
+        assert done.exit == exits, said
         return said
 
     def judges(self, marker: str = "post_rollback", requests: int | None = None) -> Judged:
@@ -66,7 +59,7 @@ class Operator:
         found: dict[str, list[str]] = {"fail": [], "inconclusive": []}
         for criterion in criteria:
             found.setdefault(criterion["outcome"], []).append(criterion["name"])
-        return Judged(done.returncode, found["fail"], found["inconclusive"], done.stdout + done.stderr)
+        return Judged(done.exit, found["fail"], found["inconclusive"], done.out + done.errors)
 
     def _allowing(self, requests: int) -> Path:
         """A target file like the stack's, beside it, with another budget."""
@@ -79,7 +72,7 @@ class Operator:
     def triages(self) -> dict[str, Any]:
         """`python -m checks triage --json`."""
         done = self.types("checks", "triage", "--json")
-        found: dict[str, Any] = json.loads(done.stdout)
+        found: dict[str, Any] = json.loads(done.out)
         return found
 
     def is_told(self, cure: str) -> list[str]:

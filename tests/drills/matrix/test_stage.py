@@ -10,8 +10,9 @@ from checks.criterion import criteria
 from checks.verdict import CriterionVerdict, NotApplicable, Verdict
 from drills.matrix.elsewhere import elsewhere
 from drills.matrix.row import Row
-from drills.matrix.stage import REPOSITORY, Judged, Tidy, _unusable, deciders, shortened, told
+from drills.matrix.stage import Judged, Tidy, _unusable, deciders, shortened, told
 from drills.matrix.worker import joined
+from drills.operator import REPOSITORY
 from tests.drills.matrix.rows import row as row_of
 
 
