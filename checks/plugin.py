@@ -150,11 +150,17 @@ def target(run: Run) -> Target:
 
 @pytest.fixture(scope="session")
 async def surroundings(run: Run, pytestconfig: pytest.Config) -> AsyncIterator[Surroundings]:
-    """Hosts and record, being fetched while the first requests are under way."""
+    """Hosts and record, being fetched while the first requests are under way.
+
+    A record that was asked for by name is there before the first of them. Raises WrongTarget.
+    """
     found = Surroundings(run, pytestconfig.option.record)
     found.start()
-    yield found
-    await found.close()
+    try:
+        await found.named()
+        yield found
+    finally:
+        await found.close()
 
 
 @pytest.fixture(scope="session")

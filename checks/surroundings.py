@@ -26,8 +26,17 @@ class Surroundings:
         """The hosts of the target, each proven to be reachable. Raises WrongTarget."""
         return await asyncio.shield(self._once("hosts", self._hosts))
 
+    async def named(self) -> None:
+        """Wait for the record that was asked for by name, where one was. Raises WrongTarget when there is none."""
+        if self._wanted:
+            await self.record()
+
     async def record(self) -> Record:
-        """The record to compare with. Raises RecordError when there is none, WrongTarget when no host answers."""
+        """The record to compare with.
+
+        Raises RecordError when none is recorded yet, WrongTarget when there is none of the name that was asked for, or
+        no host answers.
+        """
         return await asyncio.shield(self._once("record", self._record))
 
     async def close(self) -> None:
@@ -49,13 +58,16 @@ class Surroundings:
 
     async def _record(self) -> Record:
         records = Records((await self.hosts())[0], self._run.target.state_dir)
-        wanted = self._wanted
-        found = (
-            await asyncio.to_thread(records.get, wanted)
-            if wanted
-            else await asyncio.to_thread(records.expected)
-        )
+        found = await asyncio.to_thread(self._find, records)
         if found is None:
             raise RecordError("no known-good version is recorded yet, so there is nothing to compare with")
         self._run.record = found.name
         return found
+
+    def _find(self, records: Records) -> Record | None:
+        if not self._wanted:
+            return records.expected()
+        try:
+            return records.get(self._wanted)
+        except RecordError as error:
+            raise WrongTarget(str(error)) from error

@@ -11,6 +11,8 @@ import jsonschema
 import pytest
 
 from checks.verdict import SCHEMA, schema
+from target.record import render
+from tests.checks.deployment import Deployment
 
 ROOT = Path(__file__).parents[2]
 DRIVER = """
@@ -173,6 +175,19 @@ def test_a_wrong_target_is_4_and_one_line(judge):
     ran = judge(check('raise WrongTarget("ssh://voice-1: no route to host")'))
     assert ran.code == 4
     assert ran.out == "ERROR: ssh://voice-1: no route to host\n"
+
+
+@pytest.mark.parametrize("by", ["option", "target file"])
+def test_a_record_that_there_is_not_is_4_and_one_line_before_anything_is_judged(judge, tmp_path, by):
+    records = tmp_path / "state" / "records"
+    records.mkdir(parents=True)
+    (records / "2.3.1.json").write_bytes(render(Deployment().recorded()))
+    target = f"name: t\napi: {{url: 'http://127.0.0.1:9'}}\nstate_dir: {records.parent}\n"
+    options = ("--record", "nosuch") if by == "option" else ()
+    ran = judge(check(PASSES), *options, target=target + ("" if options else "record: nosuch\n"))
+    assert ran.code == 4
+    assert ran.out == f"ERROR: no record 'nosuch' in {records} on local://; there is: 2.3.1\n"
+    assert ran.verdict["requests"] == 0
 
 
 def test_a_bad_target_file_is_4_and_one_line(judge):
