@@ -59,7 +59,9 @@ def by_triage(fault: Fault, found: Triaged) -> Finding:
     says = f"triage: {named}, {command}"
     if fault.scenario is not None and found.scenario != fault.scenario:
         return Finding(False, f"{says}; it is of scenario {fault.scenario}")
-    if fault.cure is not None and not _words(fault.cure, found):
+    if fault.restart and not restart_words(found):
+        return Finding(False, f"{says}; a restart of the service is enough")
+    if fault.cure is not None and not fault.restart and not _words(fault.cure, found):
         return Finding(False, f"{says}; what cures it is python -m rollback {fault.cure}")
     return Finding(fault.scenario is not None or fault.cure is not None, says)
 
@@ -80,6 +82,12 @@ def by_checks(fault: Fault, found: Judged | None, says: str) -> Finding:
 def rollback_words(cure: str, found: Triaged | None) -> list[str]:
     """What to type after `python -m rollback`: triage's own command where it can be typed as it stands."""
     return (_words(cure, found) if found else []) or [cure]
+
+
+def restart_words(found: Triaged | None) -> list[str]:
+    """What triage says to type to restart the service; empty where it says anything else."""
+    words = shlex.split(found.cure.command) if found and found.cure else []
+    return words if "restart" in words and words[:3] != ["python", "-m", "rollback"] else []
 
 
 def _words(cure: str, found: Triaged) -> list[str]:

@@ -15,7 +15,7 @@ from drills.detection import Judged, Triaged
 from drills.faults import active
 from drills.faults.fault import Fault
 from drills.inventory import Broken, Inventory
-from drills.operator import Operator, Typed
+from drills.operator import Operator, Typed, typed_on
 from drills.outcome import Drilled, Finding, Rto
 from drills.runfolder import RunFolder
 from drills.settle import settle
@@ -32,6 +32,7 @@ _TRIAGE_S = 120.0
 _CHECKS_S = 240.0
 _LONG_CHECKS_S = 900.0
 _ROLLBACK_S = 900.0
+_RESTART_S = 60.0
 _SNAPSHOT_S = 120.0
 _PER_SECOND = 3.0
 _WARM = 6  # acknowledged calls before the fault
@@ -73,7 +74,7 @@ class Drill:
             family=fault.family,
             stack=stack.kind,
             target=str(target_file),
-            cure=fault.cure,
+            cure="restart" if fault.restart else fault.cure,
             level=fault.level,
             started_at=datetime.now(UTC).isoformat(timespec="seconds"),
             folder=str(folder.path),
@@ -191,12 +192,11 @@ class Drill:
         before: Inventory,
         near: "Future[Broken]",
     ) -> None:
-        words = detection.rollback_words(cure, found)
         fault_left = near.result()
         journals = set(self._journals())
         self._rolling = True
         began = time.time()
-        typed = self._types("rollback", *words, limit_s=_ROLLBACK_S)
+        typed = self._cures(cure, found)
         ended = time.time()
         self._rolling = typed.exit not in _ENDED
         self._folder.write("rollback.txt", f"$ {typed.command}\n{typed.out}{typed.errors}")
@@ -221,6 +221,14 @@ class Drill:
             budget_s=BUDGET_S[self._fault.level or 0],
         )
         self._counted_again(cure, fault_left, before, left=typed.left)
+
+    def _cures(self, cure: str, found: Triaged | None) -> Typed:
+        """What triage named: a restart where that is enough, else the action."""
+        restart = detection.restart_words(found) if self._fault.restart else []
+        if not restart:
+            return self._types("rollback", *detection.rollback_words(cure, found), limit_s=_ROLLBACK_S)
+        self._happened(f"$ {shlex.join(restart)}")
+        return typed_on(self._stack.host, restart, limit_s=_RESTART_S)
 
     def _verified(self, broken: float, mended: float) -> float:
         """The operator's own checks on what was mended, under load; the seconds that they took."""

@@ -13,6 +13,7 @@ import msgspec
 
 from drills.stacks.commands import tethered
 from drills.stacks.errors import StackError
+from target.host import Host
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 # A rollback that is told to stop ends the step that it is at.
@@ -75,6 +76,13 @@ class Operator:
 
 def _environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("VOICE_TARGET")}
+
+
+def typed_on(host: Host, words: list[str], *, limit_s: float) -> Typed:
+    """A command that is typed on the host itself. Raises HostError: it is not reached, or not done in time."""
+    started = time.monotonic()
+    ran = host.run(words, timeout_s=limit_s)
+    return Typed(shlex.join(words), ran.status, ran.stdout, ran.stderr, time.monotonic() - started)
 
 
 def _end(process: subprocess.Popen[str]) -> None:

@@ -251,6 +251,7 @@ FAULTS: tuple[Fault, ...] = (
         must=("process_runs_current_environment",),
         scenario=3,
         cure=_ACTION,
+        restart=True,
     ),
     EnvironmentFault(
         name="previous-equals-broken",

@@ -31,6 +31,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
     as triage has to name it; None where it stays below every trigger. `stacks` are those that it can be made on.
     `budget` is how many requests a run of the checks needs to tell it, None where those that a target allows by itself
     are enough; with fewer its criteria stay inconclusive, which is no pass.
+    `restart` says that a plain restart of the service mends it too, and that this is what triage has to name.
     `root` says whether only root can make it.
 
     `heal` may be called after any of the others was cut short, and more than once.
@@ -46,6 +47,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
     cure: str | None = None
     stacks: tuple[str, ...] = STACKS
     budget: int | None = None
+    restart: bool = False
     root: bool = False
 
     @property

@@ -40,6 +40,17 @@ def test_another_scenario_or_action_is_not_noticed(found, says):
     assert says in finding.says
 
 
+def test_where_a_restart_is_enough_triage_has_to_name_it():
+    restart = triage(command="supervisorctl -c 'a b.conf' restart voice-v2")
+    assert detection.by_triage(fault(restart=True), restart).holds
+    assert detection.restart_words(restart) == ["supervisorctl", "-c", "a b.conf", "restart", "voice-v2"]
+    for other in ("python -m rollback environment", "python -m rollback restart", ""):
+        finding = detection.by_triage(fault(restart=True), triage(command=other))
+        assert finding.holds is False
+        assert "a restart of the service is enough" in finding.says
+    assert detection.by_triage(fault(), restart).holds is False
+
+
 def test_a_fault_below_every_trigger_without_a_cure_is_not_told_by_triage():
     assert detection.by_triage(fault(scenario=None, cure=None), triage(None, "")).holds is False
 
