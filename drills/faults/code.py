@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from drills.faults import second
+from drills.faults.changed import PACKAGE, ChangedOnHost, edited
 from drills.faults.fault import Fault, FaultError, Place
 from drills.faults.recorded import Recorded
 from drills.faults.virtualenv import clear_away, goes_down
@@ -15,13 +16,12 @@ from drills.front.behaviour import Behaviour
 from drills.stacks import releases, service
 from drills.stacks.commands import Commands
 from drills.stacks.layout import write_private
+from drills.stacks.stack import Stack
 from target.record import Records
 from target.wait import Seen, eventually
 
 _OLDER, _BAD = "2.3.0", "2.4.0"
-_PACKAGE = Path("app/services/voice_v2")
 _WRONG = "9.9.9"
-_FILE = Path("app/services/voice_v2/providers/chain.py")
 # What can tell, besides that they are not spoken, of a release that cuts sentences off.
 _CUT_OFF = ("tts_audio_valid", "tts_word_error_rate")
 # $1 is compiled as if it were $2, and nobody is to look at $2 any more.
@@ -40,7 +40,7 @@ print("the same" if found.loader.get_code(sys.argv[1]) == says else "another")
 _ASK_S = 30.0
 _ASKED = 12
 _WHY = "it does not serve as it should"
-_LINE = b"\n# changed on the host, in no release\n"
+_LINE = "\n# changed on the host, in no release\n"
 
 
 class BadRelease(Fault, frozen=True):
@@ -98,7 +98,7 @@ class StaleBytecode(Fault, frozen=True):
     edit: tuple[str, str]
 
     def _path(self, at: Place) -> Path:
-        return at.stack.layout.service / _PACKAGE / self.file
+        return at.stack.layout.service / PACKAGE / self.file
 
     def _ask(self, at: Place, code: str, *arguments: str) -> str:
         """Run by the service's interpreter; the last line that it prints."""
@@ -119,7 +119,7 @@ class StaleBytecode(Fault, frozen=True):
         path = self._path(at)
         if path.read_bytes() != (at.saved / self.file.name).read_bytes():
             raise FaultError(f"{self.name}: {path} is not what it was")
-        module = ".".join((_PACKAGE / self.file).with_suffix("").parts)
+        module = ".".join((PACKAGE / self.file).with_suffix("").parts)
         if self._ask(at, _RUNS, module) != "another":
             raise FaultError(f"{self.name}: Python runs what {path} says")
         return f"{path} is what it was, and Python runs another"
@@ -127,7 +127,7 @@ class StaleBytecode(Fault, frozen=True):
     def heal(self, at: Place) -> None:
         shutil.rmtree(self._path(at).parent / "__pycache__", ignore_errors=True)
         at.stack.restart_service()
-        clear_away(at.stack.layout.service / _PACKAGE)
+        clear_away(at.stack.layout.service / PACKAGE)
         clear_away(at.stack.layout.service / "requirements.txt")
 
 
@@ -201,25 +201,15 @@ class TwoVersions(Fault, frozen=True):
         second.end(at)
 
 
-class FileChanged(Fault, frozen=True):
-    """A file of the package was edited on the host, and the service restarted with it."""
+class FileChanged(ChangedOnHost, frozen=True):
+    """A line of it is of no release."""
 
-    def prepare(self, at: Place) -> None:
-        (at.saved / _FILE.name).write_bytes((at.stack.layout.service / _FILE).read_bytes())
+    def changed(self, text: str) -> str:
+        return text + _LINE
 
-    def inject(self, at: Place) -> None:
-        path = at.stack.layout.service / _FILE
-        path.write_bytes(path.read_bytes() + _LINE)
-        at.stack.restart_service()
-
-    def landed(self, at: Place) -> str:
-        if (at.stack.layout.service / _FILE).read_bytes() == (at.saved / _FILE.name).read_bytes():
-            raise FaultError(f"{self.name}: {_FILE} is what it was")
-        return f"{_FILE} is of no release"
-
-    def heal(self, at: Place) -> None:
-        (at.stack.layout.service / _FILE).write_bytes((at.saved / _FILE.name).read_bytes())
-        at.stack.restart_service()
+    def seen(self, stack: Stack) -> str:
+        del stack
+        return f"{self.file} is of no release"
 
 
 class DamagedFile(Fault, frozen=True):
@@ -234,7 +224,7 @@ class DamagedFile(Fault, frozen=True):
     then: Literal["up", "down"] = "up"
 
     def _path(self, at: Place) -> Path:
-        return at.stack.layout.service / _PACKAGE / self.file
+        return at.stack.layout.service / PACKAGE / self.file
 
     def prepare(self, at: Place) -> None:
         shutil.copy2(self._path(at), at.saved / self.file.name)
@@ -270,15 +260,8 @@ class DamagedFile(Fault, frozen=True):
         shutil.copy2(at.saved / self.file.name, path)
         shutil.rmtree(path.parent / "__pycache__", ignore_errors=True)
         at.stack.restart_service()
-        for live in (at.stack.layout.service / _PACKAGE, at.stack.layout.service / "requirements.txt"):
+        for live in (at.stack.layout.service / PACKAGE, at.stack.layout.service / "requirements.txt"):
             clear_away(live)
-
-
-def edited(text: str, old: str, new: str) -> str:
-    """The source with the one text replaced by the other. Raises FaultError: it is not there, or more than once."""
-    if text.count(old) != 1:
-        raise FaultError(f"{old!r} is not once in the source that a fault edits")
-    return text.replace(old, new)
 
 
 FAULTS: tuple[Fault, ...] = (
@@ -297,6 +280,7 @@ FAULTS: tuple[Fault, ...] = (
         part="code",
         must=("code_matches_record",),
         cure="git",
+        file=Path("providers/chain.py"),
     ),
     DamagedFile(
         name="package-file-changed",

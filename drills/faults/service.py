@@ -1,21 +1,18 @@
 """Faults that the service shows to whoever asks it: made by the front before it, or by a change of its own code."""
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 from drills.faults import provider
-from drills.faults.code import edited
+from drills.faults.changed import ChangedOnHost, edited
 from drills.faults.fault import Fault, FaultError, Place
 from drills.faults.several import Together
-from drills.faults.virtualenv import clear_away
 from drills.front.behaviour import Behaviour
 from drills.stacks.stack import Stack
 from target.wait import Seen, eventually
 
 _REFUSED = (401, 403)
 _BROKE_DOWN = 500
-_PACKAGE = Path("app/services/voice_v2")
 _END = """
 import os as _os
 import signal as _signal
@@ -51,43 +48,6 @@ class FrontFault(Fault, frozen=True):
 
 class PaintedOver(Together, frozen=True):
     """Something is broken, and `/health` claims that all is well."""
-
-
-class ChangedOnHost(Fault, frozen=True, kw_only=True):
-    """A file of the package says something else than its release, and the service was restarted with it."""
-
-    file: Path
-
-    def changed(self, text: str) -> str:
-        """What the file says instead. Raises FaultError: it does not say what is to be changed."""
-        raise NotImplementedError
-
-    def prepare(self, at: Place) -> None:
-        shutil.copy2(self._path(at), at.saved / self.file.name)
-
-    def inject(self, at: Place) -> None:
-        path = self._path(at)
-        path.write_text(self.changed(path.read_text("utf-8")), "utf-8")
-        at.stack.restart_service()
-
-    def landed(self, at: Place) -> str:
-        if self._path(at).read_bytes() == (at.saved / self.file.name).read_bytes():
-            raise FaultError(f"{self.name}: {self.file} is what it was")
-        at.stack.wait_service(status=None)
-        return self.seen(at.stack)
-
-    def seen(self, stack: Stack) -> str:
-        """What the changed service does wrong. Raises FaultError: nothing."""
-        raise NotImplementedError
-
-    def heal(self, at: Place) -> None:
-        shutil.copy2(at.saved / self.file.name, self._path(at))
-        at.stack.restart_service()
-        for live in (at.stack.layout.service / _PACKAGE, at.stack.layout.service / "requirements.txt"):
-            clear_away(live)
-
-    def _path(self, at: Place) -> Path:
-        return at.stack.layout.service / _PACKAGE / self.file
 
 
 class EndsItself(ChangedOnHost, frozen=True, kw_only=True):

@@ -13,6 +13,7 @@ from drills.stacks.errors import StackError
 
 FORMAT = 1
 PLUGIN = "drills.matrix.mutant"
+TRY = "python -m drills matrix --mutate --keep FAULT"
 
 
 class Mutant(msgspec.Struct, frozen=True, kw_only=True):
@@ -120,7 +121,7 @@ def holes(mutants: Iterable[Mutant], criteria: Iterable[str], elsewhere: Mapping
         for kind in KINDS:
             mutant = there.get((criterion, kind))
             if mutant is None:
-                found.append(f"{criterion}: {kind}: no fault turns it red, so that it was not tried")
+                found.append(f"{criterion}: {kind}: not tried; with a fault that turns it red: {TRY}")
             elif not mutant.trouble and not mutant.noticed:
                 found.append(
                     f"{criterion}: {kind}: not noticed with {mutant.fault} (it says {mutant.outcome})"

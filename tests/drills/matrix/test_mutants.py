@@ -62,7 +62,7 @@ def test_a_mutant_that_changes_nothing_is_not_noticed_and_a_hole():
     assert (found.outcome, found.noticed) == ("fail", "")
     assert mutants.holes([found], ["error_rate"], {}) == [
         "error_rate: passes: not noticed with broken (it says fail)",
-        "error_rate: compares-nothing: no fault turns it red, so that it was not tried",
+        f"error_rate: compares-nothing: not tried; with a fault that turns it red: {mutants.TRY}",
     ]
 
 
