@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from drills.faults.catalogue import FAULTS, find
+from drills.faults.catalogue import FAULTS, find, of_family
 from drills.faults.fault import Fault, FaultError
 from rollback.catalogue import OFFERS
 
@@ -44,11 +44,8 @@ def chosen(
         return list(dict.fromkeys(faults))
     if each_family:
         return of_each_family(stack)
-    families = sorted({fault.family for fault in FAULTS})
-    if family is not None and family not in families:
-        raise FaultError(f"there is no family {family!r}; there is: {', '.join(families)}")
-    among = FAULTS if every or family is not None else tuple(rehearsals.values())
-    faults = [fault for fault in among if stack in fault.stacks and family in (None, fault.family)]
+    among = of_family(family) if every or family is not None else rehearsals.values()
+    faults = [fault for fault in among if stack in fault.stacks]
     if not faults:
         raise FaultError(f"no fault of that kind can be made on the stack {stack}")
     return faults

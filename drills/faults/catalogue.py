@@ -45,3 +45,12 @@ def find(name: str) -> Fault:
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.6)
     hint = f"did you mean {' or '.join(near)}?" if near else "see: python -m drills faults"
     raise FaultError(f"there is no fault {name!r}; {hint}")
+
+
+def of_family(name: str | None) -> tuple[Fault, ...]:
+    """The faults of that family, all for None. Raises FaultError with the families that there are."""
+    found = tuple(fault for fault in FAULTS if name in (None, fault.family))
+    if not found:
+        families = sorted({fault.family for fault in FAULTS})
+        raise FaultError(f"there is no family {name!r}; there is: {', '.join(families)}")
+    return found

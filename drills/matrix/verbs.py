@@ -58,13 +58,9 @@ def _count(text: str) -> int:
 def _chosen(given: argparse.Namespace) -> list[Fault]:
     from drills.faults import catalogue
 
-    faults = [catalogue.find(name) for name in dict.fromkeys(given.names)] or list(catalogue.FAULTS)
-    families = sorted({fault.family for fault in catalogue.FAULTS})
-    if given.family is not None and given.family not in families:
-        raise FaultError(f"there is no family {given.family!r}; there are {', '.join(families)}")
-    chosen = [
-        fault for fault in faults if given.stack in fault.stacks and given.family in (None, fault.family)
-    ]
+    named = [catalogue.find(name) for name in dict.fromkeys(given.names)] or catalogue.FAULTS
+    of_family = catalogue.of_family(given.family)
+    chosen = [fault for fault in named if given.stack in fault.stacks and fault in of_family]
     if not chosen:
         raise FaultError(f"none of these faults can be made on the stack {given.stack}")
     return chosen
