@@ -75,5 +75,6 @@ lock: venv ## lock the requirements again, with hashes
 	  --generate-hashes --no-header -c ../../../../requirements-dev.txt -o requirements.txt requirements.in
 
 clean: ## take down the demo and remove what was made here (runs/ stays)
-	@for stack in .demo play .drills/*; do test ! -d $$stack || $(BIN)/python -m drills down --dir $$stack; done
+	@for stack in .demo play .drills/* .drills/*/*; do \
+	  test ! -f $$stack/stack.json || $(BIN)/python -m drills down --dir $$stack; done
 	rm -rf $(VENV) .demo .drills .matrix .quiet play .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -100,6 +100,9 @@ def _parser() -> argparse.ArgumentParser:
     which.add_argument("--all", action="store_true", help="every fault; those without a cure are healed")
     run.add_argument("--ssh", action="store_true", help="reach the voice host of the stack by ssh")
     run.add_argument("--dir", type=Path, help="a stack that runs already; else one of its own")
+    run.add_argument(
+        "--jobs", type=matrix_verbs.count, default=1, metavar="N", help="stacks side by side (default 1)"
+    )
     run.add_argument("--json", action="store_true", help="the result as JSON on standard output")
     run.set_defaults(run=_run)
     soak = verb(
@@ -269,6 +272,7 @@ def _run(given: argparse.Namespace) -> int:
         folder=given.dir,
         json=given.json,
         ssh=given.ssh,
+        jobs=given.jobs,
     )
     return run(choice, (KeyboardInterrupt, Interrupted))
 

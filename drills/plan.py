@@ -1,4 +1,5 @@
-"""Which faults are drilled: by name, by family, one of each family, all, or those that rehearse each action."""
+"""Which faults are drilled: by name, by family, one of each family, all, or those that rehearse each action; and
+which of them side by side."""
 
 from collections.abc import Sequence
 
@@ -49,3 +50,9 @@ def chosen(
     if not faults:
         raise FaultError(f"no fault of that kind can be made on the stack {stack}")
     return faults
+
+
+def apart(faults: Sequence[Fault], jobs: int) -> tuple[list[str], list[str]]:
+    """The names of those that can be had side by side by so many, and of those that come alone, after them."""
+    alone = [fault.name for fault in faults if fault.alone and jobs > 1]
+    return [fault.name for fault in faults if fault.name not in alone], alone

@@ -1,30 +1,23 @@
-"""`python -m drills run`: the drills one after another on a stack, and the table of them."""
+"""`python -m drills run`: the drills one after another on a stack, or side by side, and the table of them."""
 
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import closing
-from datetime import UTC, datetime
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
 from drills import table
-from drills.drill import Drill
+from drills.course import Course, end_of, near
 from drills.faults.fault import Fault
-from drills.operator import REPOSITORY
-from drills.outcome import Drilled, Finding, exit_code
+from drills.outcome import Drilled, exit_code
 from drills.plan import chosen, not_rehearsed
-from drills.runfolder import RunFolder
 from drills.saying import to_errors, to_output
-from drills.settle import alone, settle
-from drills.stacks.containers.layout import ssh_target_file
+from drills.side_by_side import SideBySide
 from drills.stacks.errors import StackError
+from drills.stacks.kinds import Say
 from drills.stacks.layout import CONTAINERS
-from drills.stacks.stack import Stack
 from drills.venue import Venue
 from target.errors import TargetError
-
-Say = Callable[[str], None]
 
 
 class Choice(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,6 +31,7 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
     folder: Path | None
     json: bool
     ssh: bool
+    jobs: int
 
 
 def run(choice: Choice, interrupts: tuple[type[BaseException], ...]) -> int:
@@ -45,8 +39,10 @@ def run(choice: Choice, interrupts: tuple[type[BaseException], ...]) -> int:
 
     Raises StackError: nothing could be drilled.
     """
-    say: Say = to_errors if choice.json else to_output
+    say = to_errors if choice.json else to_output
     drilled: list[Drilled] = []
+    if choice.jobs > 1 and choice.folder is not None:
+        raise StackError(f"--jobs {choice.jobs} brings up a stack for each; leave --dir out, or --jobs")
     with Venue(choice.stack, choice.folder, say) as venue:
         if choice.ssh and venue.kind != CONTAINERS:
             raise StackError(f"a stack of {venue.kind} has no host to reach by ssh; --stack containers has")
@@ -57,66 +53,46 @@ def run(choice: Choice, interrupts: tuple[type[BaseException], ...]) -> int:
             stack=venue.kind,
             each_family=choice.each_family,
         )
-        venue.open()
+        order = [fault.name for fault in faults]
+
+        def tell(why: str) -> None:
+            drilled.sort(key=lambda drill: order.index(drill.fault))
+            _tell(choice, venue.kind, drilled, _left(faults, drilled, why))
+
+        venue.sweep()
         why = ""
         try:
-            for fault in faults:
-                drilled.append(_drill(venue, fault, drilled, say, ssh=choice.ssh))
+            if choice.jobs > 1:
+                SideBySide(faults, venue.kind, drilled, choice.jobs, say, ssh=choice.ssh).drill()
+            else:
+                venue.open()
+                _one_by_one(venue, faults, drilled, say, ssh=choice.ssh)
         except TargetError as error:
+            if not drilled:
+                raise
             why = str(error)
         except interrupts:
-            _tell(choice, venue.kind, drilled, _left(faults, drilled, "interrupted"))
+            tell("interrupted")
             raise
-        _tell(choice, venue.kind, drilled, _left(faults, drilled, why))
+        tell(why)
     return exit_code(drilled, complete=not why)
+
+
+def _one_by_one(
+    venue: Venue, faults: Sequence[Fault], drilled: list[Drilled], say: Say, *, ssh: bool
+) -> None:
+    course = Course(venue, say, ssh=ssh)
+    for number, fault in enumerate(faults, 1):
+        say(f"{number} {fault.name}: {fault.says}")
+        drilled.append(course.drill(fault))
+        say(f"  {end_of(drilled[-1])}")
 
 
 def _left(faults: Sequence[Fault], drilled: Sequence[Drilled], why: str) -> str:
     """What was not drilled, and why; empty where all was."""
-    names = ", ".join(fault.name for fault in faults[len(drilled) :])
+    done = {drill.fault for drill in drilled}
+    names = ", ".join(fault.name for fault in faults if fault.name not in done)
     return f"{why}; not drilled: {names}" if names else ""
-
-
-def _drill(venue: Venue, fault: Fault, before: list[Drilled], say: Say, *, ssh: bool) -> Drilled:
-    number = len(before) + 1
-    say(f"{number} {fault.name}: {fault.says}")
-    last = before[-1] if before else None
-    if last is not None and (last.cleaned is None or not last.cleaned.holds):
-        venue.renew()
-    with closing(Stack.running_at(venue.folder)) as stack, alone(stack):
-        try:
-            target_file = fault.target_file(stack)
-            if ssh and target_file == stack.layout.target_file:
-                target_file = ssh_target_file(stack.layout)
-        except TargetError as error:
-            return _not_begun(stack, fault, str(error))
-        steady = None
-        if last is not None and last.verdict == "passed" and last.target == str(target_file):
-            steady = Finding(True, f"proven by the drill before, {last.fault}")
-        else:
-            for done in settle(stack, target_file):
-                say(f"  {done}")
-        drilled = Drill(stack, fault, target_file, RunFolder(stack, fault.name), say, steady).carry_out()
-    say(f"  {drilled.verdict} in {drilled.seconds:.0f} s · {_near(drilled.folder)}")
-    return drilled
-
-
-def _not_begun(stack: Stack, fault: Fault, why: str) -> Drilled:
-    """A drill whose deployment there is not."""
-    drilled = Drilled(
-        fault=fault.name,
-        family=fault.family,
-        stack=stack.kind,
-        target="",
-        cure=fault.cure,
-        level=fault.level,
-        started_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        folder="",
-        cleaned=Finding(True, "nothing was changed"),
-        trouble=why.splitlines()[0],
-    )
-    drilled.judge()
-    return drilled
 
 
 def _tell(choice: Choice, kind: str, drilled: list[Drilled], left: str) -> None:
@@ -137,9 +113,4 @@ def _tell(choice: Choice, kind: str, drilled: list[Drilled], left: str) -> None:
 
 
 def _shown(drill: Drilled) -> Drilled:
-    return msgspec.structs.replace(drill, folder=_near(drill.folder))
-
-
-def _near(folder: str) -> str:
-    path = Path(folder)
-    return str(path.relative_to(REPOSITORY)) if path.is_relative_to(REPOSITORY) else folder
+    return msgspec.structs.replace(drill, folder=near(drill.folder))

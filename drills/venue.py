@@ -24,14 +24,19 @@ _DOWN_S = 90.0
 class Venue:
     """A stack for a `with` block. One of their own lies in `.drills/<kind>`, and is taken down at the end."""
 
-    def __init__(self, kind: str, folder: Path | None, say: Callable[[str], None]) -> None:
-        """`folder` is of a stack that runs; None for one of their own. Raises StackError: it is of another kind."""
+    def __init__(
+        self, kind: str, folder: Path | None, say: Callable[[str], None], own: Path | None = None
+    ) -> None:
+        """`folder` is of a stack that runs; None for one of their own, in `own` where that is to lie elsewhere.
+
+        Raises StackError: it is of another kind.
+        """
         self._own = folder is None
         self._say = say
         self._opened = False
         if folder is None:
             self.kind = kinds.chosen(kind)
-            self.folder = OWN / self.kind
+            self.folder = own or OWN / self.kind
             return
         self.folder = folder.resolve()
         with closing(Stack.running_at(self.folder)) as stack:
@@ -48,16 +53,23 @@ class Venue:
         if self._own and self._opened:
             self._down()
 
+    def sweep(self) -> None:
+        """Remove what killed commands have left; nothing where the stack is not their own."""
+        for swept in kinds.sweep() if self._own else ():
+            self._say(f"swept {swept}")
+
     def open(self) -> None:
         """Bring it up where it is their own; one that was left by a run that was killed goes first."""
         if not self._own:
             return
         self._opened = True
-        for swept in kinds.sweep():
-            self._say(f"swept {swept}")
+        self.close()
+        self._drills("up", _UP_S, "--stack", self.kind)
+
+    def close(self) -> None:
+        """Take down what lies there, if anything does."""
         if (self.folder / "stack.json").exists():
             self._down()
-        self._drills("up", _UP_S, "--stack", self.kind)
 
     def renew(self) -> None:
         """Another stack in place of one that a drill could not put right. Raises StackError for one not their own."""

@@ -1,14 +1,23 @@
 """What a fault is: a named way to break a stack, that proves that it landed and can be undone exactly."""
 
+from functools import cache
 from pathlib import Path
 
 import msgspec
 
+from checks.criterion import criteria
 from drills.stacks.errors import StackError
 from drills.stacks.stack import Stack
 from rollback.catalogue import OFFERS
 
 STACKS = ("processes", "containers")
+
+
+@cache
+def _timed() -> frozenset[str]:
+    """The criteria that a time decides."""
+    known = criteria({}, where="the faults").values()
+    return frozenset(each.name for each in known if each.kind == "performance" or each.unit in ("ms", "s"))
 
 
 class FaultError(StackError):
@@ -54,6 +63,12 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
     def first(self) -> tuple[str, ...]:
         """The criteria, the first of which that a verdict names is among these."""
         return self.shows or self.must
+
+    @property
+    def alone(self) -> bool:
+        """Whether nothing may go on beside it: a neighbour would add to the time that it is told by, or be slowed
+        itself by the many requests that it takes to tell it."""
+        return self.budget is not None or not _timed().isdisjoint(self.must)
 
     @property
     def level(self) -> int | None:

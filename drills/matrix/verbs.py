@@ -21,7 +21,7 @@ def add(verb: Callable[..., argparse.ArgumentParser]) -> None:
     matrix.add_argument("names", nargs="*", metavar="NAME", help="faults; all, when left out")
     matrix.add_argument("--family", help="the faults of one family")
     matrix.add_argument("--stack", choices=KINDS, default=PROCESSES)
-    matrix.add_argument("--jobs", type=_count, default=1, metavar="N", help="stacks side by side (default 1)")
+    matrix.add_argument("--jobs", type=count, default=1, metavar="N", help="stacks side by side (default 1)")
     matrix.add_argument(
         "--dir", type=Path, default=Path(".matrix"), help="the folder to work in (default .matrix)"
     )
@@ -38,7 +38,7 @@ def add(verb: Callable[..., argparse.ArgumentParser]) -> None:
     )
     matrix.set_defaults(run=_matrix)
     quiet = verb("quiet", "healthy runs of the checks, none of which may alarm", folder=False)
-    quiet.add_argument("--runs", type=_count, default=300, metavar="N", help="how many in all (default 300)")
+    quiet.add_argument("--runs", type=count, default=300, metavar="N", help="how many in all (default 300)")
     quiet.add_argument("--stack", choices=KINDS, default=PROCESSES)
     quiet.add_argument(
         "--dir", type=Path, default=Path(".quiet"), help="the folder to work in (default .quiet)"
@@ -48,7 +48,8 @@ def add(verb: Callable[..., argparse.ArgumentParser]) -> None:
     quiet.set_defaults(run=_quiet)
 
 
-def _count(text: str) -> int:
+def count(text: str) -> int:
+    """A number of things, from one up. Raises ValueError."""
     number = int(text)
     if number < 1:
         raise ValueError(text)

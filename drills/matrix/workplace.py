@@ -19,7 +19,10 @@ T = TypeVar("T")
 
 @contextmanager
 def alone(folder: Path, say: Say) -> Iterator[int]:
-    """The folder for this run alone. The workers hold it too: one that outlives a killed run still tidies up."""
+    """The folder for this run alone. The workers hold it too: one that outlives a killed run still tidies up.
+
+    Raises StackError: another run does not end.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as lock:
 
@@ -35,7 +38,7 @@ def alone(folder: Path, say: Say) -> Iterator[int]:
                 say(f"{folder} is in use by another run; this one waits up to {_FREE_S:.0f} s for its end")
 
         if not eventually(look, deadline_s=_FREE_S, on_attempt=tell).met:
-            raise StackError(f"{folder} is in use by another run; name another folder with --dir")
+            raise StackError(f"{folder} is in use by another run; wait for its end")
         yield lock.fileno()
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from drills import workers
 from drills.faults.fault import Fault
 from drills.matrix import runs
 from drills.matrix.row import HEALTHY, Row
@@ -84,8 +85,8 @@ def test_a_stack_that_is_not_well_takes_no_row(take):
 
 
 def test_a_worker_that_hangs_is_ended(take, monkeypatch):
-    monkeypatch.setattr(runs, "_SILENT_S", 8.0)
-    monkeypatch.setattr(runs, "_LOOK_S", 0.1)
+    monkeypatch.setattr(Taking, "silent_s", 8.0)
+    monkeypatch.setattr(workers, "_LOOK_S", 0.1)
     matrix, said = take("hangs", "two")
     assert outcome(matrix)["hangs"].startswith("the stack was lost")
     assert outcome(matrix)["two"] == ""

@@ -40,7 +40,7 @@ def test_a_folder_is_for_one_run_at_a_time(tmp_path, monkeypatch):
     said = []
     with alone(tmp_path / "work", said.append):
         assert said == []
-        with pytest.raises(StackError, match="name another folder"), alone(tmp_path / "work", said.append):
+        with pytest.raises(StackError, match="wait for its end"), alone(tmp_path / "work", said.append):
             pytest.fail("two at once")
     assert len(said) == 1
     with alone(tmp_path / "work", said.append):
