@@ -7,6 +7,10 @@ from target.description import Target
 
 NOTHING_TO_ROLL_BACK = "look at what stands before the service and at its log: there is nothing to go back to"
 MEND_WHAT_IS_BEHIND = "bring that back; what runs and how it is configured is as recorded"
+MEND_WHAT_IT_WAITS_FOR = (
+    "look at what the service waits for (storage, database, network, the host's processor): no rollback makes it "
+    "quicker"
+)
 MIGRATE = "bring the database to the revision of the recorded version (alembic), after a backup"
 NOTHING_SERVED = "the service answers no speech request with success"
 SUCCESS_FIRST = "mend tts_success_rate and stt_success_rate first"

@@ -8,11 +8,13 @@ from checks import advice, differences, standing, triggers
 from checks.components import unwell
 from checks.run import DeadService
 from checks.standing import Standing
+from checks.survey_provider import Direct
 from checks.triggers import Scene
 from target.errors import TargetError
 
 _SLOWER = "response_time_increase"
 _PROVIDERS = {"provider_authentication_failed", "provider_connectivity_lost", _SLOWER}
+_FAR, _FELT_S = 1.5, 0.2  # so many times another's seconds, and so many seconds more
 _GRAVER = {"data_loss", "security_vulnerability"}  # than being slow
 _RESTARTABLE = {"system_instability", "memory_increase"}
 
@@ -42,6 +44,7 @@ async def cure(scene: Scene, holding: set[str]) -> Cure:
         _table,
         _component,
         _grown,
+        _waits,
         _older,
     ):
         try:
@@ -147,7 +150,29 @@ async def _providers(scene: Scene, _: Standing, holding: set[str]) -> Cure | Non
         return None
     used = await triggers.in_use(scene)
     failing = [each.name for each in used if not each.ok] + list(await triggers.unreached(scene, used))
-    return Cure(1, "the environment is as recorded", advice.providers(scene.survey.target, failing))
+    if failing or signs != {_SLOWER}:
+        return Cure(1, "the environment is as recorded", advice.providers(scene.survey.target, failing))
+    order = await scene.survey.providers()
+    why = slower_than_another(sorted(used, key=lambda each: order.index(each.name)))
+    if why is None:
+        return None
+    return Cure(1, why, advice.providers(scene.survey.target, order[:1]))
+
+
+def slower_than_another(used: list[Direct]) -> str | None:
+    """Why the first of the providers is what makes the service slow: another one takes far less for the same."""
+    if not used:
+        return None
+    first, *others = used
+    for what, taken in (("synthesis", "speaks_s"), ("transcription", "hears_s")):
+        its = getattr(first, taken)
+        quicker = {each.name: getattr(each, taken) for each in others if each.ok and getattr(each, taken)}
+        if its is None or not quicker:
+            continue
+        name, least = min(quicker.items(), key=lambda item: item[1])
+        if its >= _FAR * least and its - least >= _FELT_S:
+            return f"{first.name} takes {its:.2f} s for a {what} asked directly, {name} {least:.2f} s"
+    return None
 
 
 async def _data(scene: Scene, _: Standing, holding: set[str]) -> Cure | None:
@@ -191,6 +216,14 @@ async def _grown(scene: Scene, _: Standing, holding: set[str]) -> Cure | None:
     if not holding & _RESTARTABLE or holding & _GRAVER:
         return None
     return Cure(1, "nothing that runs differs from the record", scene.survey.host.command("restart"))
+
+
+async def _waits(_: Scene, __: Standing, holding: set[str]) -> Cure | None:
+    """Slower than recorded, and nothing else: the recorded release itself was quicker, so that no other one helps."""
+    if holding != {_SLOWER}:
+        return None
+    says = "nothing that runs differs from its record, and the first provider is not slower than another"
+    return Cure(None, says, advice.MEND_WHAT_IT_WAITS_FOR)
 
 
 async def _older(scene: Scene, _: Standing, __: set[str]) -> Cure | None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
+from statistics import median
 
 import msgspec
 
@@ -26,7 +27,8 @@ class Direct(msgspec.Struct, frozen=True, kw_only=True):
 
     `troubles` has a line for each question that was not answered right; `refused` is how often it refused the
     credentials; `asked` counts the questions. One wrong answer can be chance, so that the operation is asked once more
-    as often: it fails by two of one operation.
+    as often: it fails by two of one operation. `speaks_s` and `hears_s` are the median seconds of what it answered
+    right; None where nothing was.
     """
 
     name: str
@@ -35,6 +37,8 @@ class Direct(msgspec.Struct, frozen=True, kw_only=True):
     refused: int = 0
     troubles: tuple[str, ...] = ()
     ok: bool = False
+    speaks_s: float | None = None
+    hears_s: float | None = None
 
 
 async def ask_all(target: Target, variables: dict[str, str], spending: Spending) -> list[Direct]:
@@ -60,6 +64,8 @@ async def _ask(provider: Provider, variables: dict[str, str], spending: Spending
         refused=sum(asked.refused for asked, _ in answers),
         troubles=tuple(f"{asked.operation}: {trouble}" for asked, trouble in answers if trouble),
         ok=all(_wrong(some) < _FAILS_BY for some in (spoken, heard)),
+        speaks_s=_median_s(spoken),
+        hears_s=_median_s(heard),
     )
 
 
@@ -71,6 +77,11 @@ async def _sure(ask: Callable[[], Awaitable[list[tuple[Asked, str]]]]) -> list[t
 
 def _wrong(answers: list[tuple[Asked, str]]) -> int:
     return sum(bool(trouble) for _, trouble in answers)
+
+
+def _median_s(answers: list[tuple[Asked, str]]) -> float | None:
+    right = [asked.seconds for asked, trouble in answers if not trouble]
+    return median(right) if right else None
 
 
 async def _speak(client: ProviderClient, spending: Spending) -> list[tuple[Asked, str]]:

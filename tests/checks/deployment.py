@@ -109,6 +109,7 @@ class Deployment:
         self.alive = True
         self.enabled = [provider.name for provider in TARGET.providers]
         self.provider_problem: dict[str, str] = {}
+        self.provider_seconds: dict[str, float] = {}
         self.provider_asked: dict[tuple[str, str], int] = {}
         self.provider_stumbles: dict[tuple[str, str], set[int]] = {}
         self.provider_heard = "чужое"

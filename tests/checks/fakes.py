@@ -226,7 +226,7 @@ class FakeProvider:
             provider=name,
             operation=operation,
             status=(401 if "401" in problem else 503) if problem else 200,
-            seconds=0.01,
+            seconds=self.d.provider_seconds.get(name, 0.01),
             refused=problem is not None and "401" in problem,
             problem=problem,
             **kept,

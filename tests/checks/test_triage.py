@@ -81,6 +81,16 @@ def slow(d: Any) -> None:
     d.record = msgspec.structs.replace(d.record, latency=LatencyRecord(tts=(0.2,) * 30, stt=(0.2,) * 30))
 
 
+def slow_provider(d: Any) -> None:
+    slow(d)
+    d.provider_seconds["openai"] = 0.45
+
+
+def slow_second_provider(d: Any) -> None:
+    slow(d)
+    d.provider_seconds["google"] = 0.45
+
+
 def hungry(d: Any) -> None:
     d.record = msgspec.structs.replace(d.record, memory_bytes=100_000_000)
 
@@ -207,7 +217,9 @@ async def test_a_breakdown_before_a_stranger_is_no_open_door(deployment: Any, tr
         (missing, 3, {"dependencies_missing"}, 3, "python -m rollback virtualenv"),
         (module_gone, 3, {"dependencies_missing", "api_failures"}, 3, "python -m rollback virtualenv"),
         (own_module_gone, 1, {"api_failures"}, 2, "python -m rollback files"),
-        (slow, 2, {"response_time_increase"}, 1, "rollback providers"),
+        (slow, 2, {"response_time_increase"}, None, "look at what the service waits for"),
+        (slow_provider, 2, {"response_time_increase"}, 1, "rollback providers --disable openai"),
+        (slow_second_provider, 2, {"response_time_increase"}, None, "look at what the service waits for"),
         (hungry, 2, {"memory_increase"}, 1, "docker compose restart"),
         (errors, 1, {"api_failures", "error_share"}, 2, "python -m rollback set --to 2.2.0"),
         (errors_of_the_first_release, 1, {"api_failures", "error_share"}, None, "nothing to go back to"),

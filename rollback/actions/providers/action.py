@@ -240,4 +240,9 @@ def _already(answers: list[Answers], chosen: Choice | None, order: Order) -> str
     if unsure:
         return f"no provider fails every time ({'; '.join(unsure)}): name it with --disable to leave it out"
     told = f"; {chosen.says}" if chosen else ""
-    return f"{order} answer as they should, in that order{told}"
+    took = {each.name: f"{each.speaks_s:.1f}" for each in answers if each.speaks_s is not None}
+    times = ", ".join(took[name] for name in order.names if name in took)
+    return (
+        f"{order} answer as they should, in that order{told}; it took them {times} s to speak, and "
+        "--disable NAME leaves one out all the same"
+    )

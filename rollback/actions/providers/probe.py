@@ -8,7 +8,7 @@ import msgspec
 from target import sound
 from target.description import Provider
 from target.errors import TargetError
-from target.provider import ProviderClient
+from target.provider import Asked, ProviderClient
 
 # Two, since one wrong answer can be chance; the stand-ins of the drills know both.
 PHRASES = (("Тест системы после отката", "ru"), ("System test after the rollback", "en"))
@@ -18,11 +18,15 @@ _SHOWN = 100
 
 
 class Answers(msgspec.Struct, frozen=True):
-    """What a provider made of each phrase, spoken and then transcribed by it: a line for each that went wrong."""
+    """What a provider made of each phrase, spoken and then transcribed by it: a line for each that went wrong.
+
+    `speaks_s` is the longest that it took to speak one, in seconds; None where it could not be asked.
+    """
 
     name: str
     asked: int
     troubles: tuple[str, ...]
+    speaks_s: float | None = None
 
     @property
     def failing(self) -> bool:
@@ -54,12 +58,17 @@ async def _ask(provider: Provider, variables: dict[str, str]) -> Answers:
         found = await asyncio.gather(*(_round(client, text, language) for text, language in PHRASES))
     finally:
         await client.aclose()
-    return Answers(provider.name, len(found), tuple(trouble for trouble in found if trouble))
+    troubles = tuple(trouble for trouble, _ in found if trouble)
+    return Answers(provider.name, len(found), troubles, max(spoken.seconds for _, spoken in found))
 
 
-async def _round(client: ProviderClient, text: str, language: str) -> str:
-    """What is wrong with a phrase that it speaks and then hears; empty when it is right."""
+async def _round(client: ProviderClient, text: str, language: str) -> tuple[str, Asked]:
+    """What is wrong with a phrase that it speaks and then hears, empty when it is right; and how it spoke."""
     spoken = await client.speak(text, language)
+    return await _trouble(client, spoken, text, language), spoken
+
+
+async def _trouble(client: ProviderClient, spoken: Asked, text: str, language: str) -> str:
     if spoken.problem:
         return f"tts: {spoken.problem}"
     try:

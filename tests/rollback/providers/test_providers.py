@@ -229,7 +229,8 @@ def test_nothing_fails_and_nothing_is_named(chosen, providers):
     before = chosen.inventory()
     code, out = chosen.run("providers")
     assert (code, chosen.inventory()) == (0, before)
-    assert "openai, google, yandex answer as they should, in that order; nothing to do" in words(out)
+    assert "openai, google, yandex answer as they should, in that order; it took them" in words(out)
+    assert "--disable NAME leaves one out all the same; nothing to do" in words(out)
     providers.doubtful = {"google"}
     code, out = chosen.run("providers")
     assert (code, chosen.inventory()) == (0, before)
