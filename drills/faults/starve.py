@@ -18,8 +18,9 @@ from drills.stacks.errors import StackError
 from drills.stacks.stack import Stack
 
 SHARE = 0.006
-_SLOT_S, _CREDIT_S = 0.002, 0.004
+_SLOT_S, _CREDIT_S = 0.002, 0.02
 _PAUSE_S = 0.05
+_SLOTS = 10  # at the most until the next pause: on a busy machine it does not have the processor in each
 _LOOK_EVERY_S = 2.0
 _GONE_S = 30.0
 
@@ -30,18 +31,17 @@ def main(arguments: Sequence[str]) -> int:
     pause = threading.Event()
     starved: list[psutil.Process] = []
     looked, seen = 0.0, time.monotonic()
-    credit, then, had = 0.0, time.monotonic(), 0.0
+    share = Share()
     try:
         while order.exists() and time.monotonic() - seen < _GONE_S:
             if time.monotonic() - looked > _LOOK_EVERY_S or not all(each.is_running() for each in starved):
                 looked, starved = time.monotonic(), _service(stack)
-                had = sum(map(used_s, starved))
+                share.had = sum(map(used_s, starved))
             if starved:
                 seen = time.monotonic()
-            now, has = time.monotonic(), sum(map(used_s, starved))
-            credit = min(credit + SHARE * (now - then) - max(0.0, has - had), _CREDIT_S)
-            then, had = now, has
-            if credit > 0:
+            for _ in range(_SLOTS):
+                if share.left(starved) <= 0:
+                    break
                 _tell(starved, "resume")
                 pause.wait(_SLOT_S)
             _tell(starved, "suspend")
@@ -49,6 +49,22 @@ def main(arguments: Sequence[str]) -> int:
     finally:
         _tell(starved, "resume")
     return 0
+
+
+class Share:
+    """How much processor time, in seconds, processes may have still; `had` is what they have had when last asked."""
+
+    def __init__(self) -> None:
+        self.had = 0.0
+        self._credit, self._then = 0.0, time.monotonic()
+
+    def left(self, processes: list[psutil.Process]) -> float:
+        """What is left to them now; what they did not take is kept for later only up to a limit."""
+        now, has = time.monotonic(), sum(map(used_s, processes))
+        earned, spent = SHARE * (now - self._then), max(0.0, has - self.had)
+        self._credit = min(self._credit + earned - spent, _CREDIT_S)
+        self._then, self.had = now, has
+        return self._credit
 
 
 def used_s(process: psutil.Process) -> float:
