@@ -28,7 +28,7 @@ class Course:
     def drill(self, fault: Fault) -> Drilled:
         """The next one. Raises StackError: the stack cannot be used, nor another be had."""
         last = self._last
-        if last is not None and (last.cleaned is None or not last.cleaned.holds):
+        if last is not None and not sound(last):
             self._venue.renew()
         with closing(Stack.running_at(self._venue.folder)) as stack, alone(stack):
             self._last = self._drilled(stack, fault, last)
@@ -49,6 +49,14 @@ class Course:
             for done in settle(stack, target_file):
                 self._say(f"  {done}")
         return Drill(stack, fault, target_file, RunFolder(stack, fault.name), self._say, steady).carry_out()
+
+
+def sound(last: Drilled) -> bool:
+    """Whether the stack is fit for the next drill: it is as before the last one, and the checks were green then."""
+    if last.cleaned is None or not last.cleaned.holds:
+        return False
+    judged = last.cured or last.steady
+    return judged is None or bool(judged.holds)
 
 
 def not_drilled(fault: Fault, kind: str, why: str, cleaned: Finding | None = None) -> Drilled:

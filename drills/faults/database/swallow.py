@@ -1,5 +1,7 @@
 """A fault of the database that takes writes and keeps nothing of them."""
 
+from datetime import datetime
+
 import msgspec
 
 from drills.faults.fault import Fault, FaultError, Place
@@ -32,18 +34,27 @@ class RowsSwallowed(Fault, frozen=True):
     def heal(self, at: Place) -> None:
         with at.stack.database() as connection:
             connection.execute(f"DROP RULE IF EXISTS {_RULE} ON voice_usage_logs")
-            rows = connection.execute("SELECT audio_key FROM voice_usage_logs").fetchall()
-        before = msgspec.json.decode((at.saved / "keys.json").read_bytes(), type=set[str])
-        store = at.stack.store()
-        for key in _keys(at) - before - {row[0] for row in rows}:
-            store.remove_object(BUCKET, key)
         # A statement that was prepared while the rule stood swallows on: its plan names no table to be told of.
         at.stack.restart_service()
+        started = datetime.fromisoformat(str((at.stack.health() or {})["started_at"]))
+        before = msgspec.json.decode((at.saved / "keys.json").read_bytes(), type=set[str])
+        written = _keys(at, until=started)
+        with at.stack.database() as connection:
+            rows = connection.execute("SELECT audio_key FROM voice_usage_logs").fetchall()
+        store = at.stack.store()
+        for key in written - before - {row[0] for row in rows}:
+            store.remove_object(BUCKET, key)
 
 
-def _keys(at: Place) -> set[str]:
+def _keys(at: Place, until: datetime | None = None) -> set[str]:
+    """The objects in the bucket, those that were written before that time."""
     listed = at.stack.store().list_objects(BUCKET, recursive=True)
-    return {item.object_name for item in listed if item.object_name}
+    return {
+        item.object_name
+        for item in listed
+        if item.object_name
+        and (until is None or (item.last_modified is not None and item.last_modified < until))
+    }
 
 
 FAULTS: tuple[Fault, ...] = (

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from minio.deleteobjects import DeleteObject
 from minio.versioningconfig import SUSPENDED, VersioningConfig
 
 from drills.faults.fault import Fault, FaultError, Place
+from drills.stacks import service
 from drills.stacks.layout import write_private
 from drills.stacks.storage import BUCKET, make_buckets
 
@@ -45,8 +47,8 @@ class Version(msgspec.Struct, frozen=True):
     deleted: bool
 
 
-def keep(store: Minio, keys: list[str], saved: Path) -> list[Kept]:
-    """Set objects aside, with a manifest."""
+def keep(store: Minio, keys: list[str], saved: Path, already: Sequence[Kept] = ()) -> list[Kept]:
+    """Set objects aside, with a manifest that goes on to name those that are aside already."""
 
     def one(number: int, key: str) -> Kept:
         facts = store.stat_object(BUCKET, key)
@@ -62,7 +64,7 @@ def keep(store: Minio, keys: list[str], saved: Path) -> list[Kept]:
         return Kept(key, file, digest, facts.content_type or "application/octet-stream", own)
 
     with ThreadPoolExecutor(_AT_ONCE) as threads:
-        kept = list(threads.map(one, range(len(keys)), keys))
+        kept = [*already, *threads.map(one, range(len(already), len(already) + len(keys)), keys)]
     write_private(saved / _MANIFEST, msgspec.json.encode(kept))
     return kept
 
@@ -264,9 +266,16 @@ class BucketMissing(Fault, frozen=True):
         keep(store, _keys(store), at.saved)
 
     def inject(self, at: Place) -> None:
-        store = at.stack.store()
-        _empty(self.name, store)
-        store.remove_bucket(BUCKET)
+        store, kept = at.stack.store(), kept_in(at.saved)
+        # What the service wrote meanwhile would be lost for good, and more of it while the bucket is being emptied.
+        at.stack.supervisor.stop(service.NAME)
+        try:
+            keep(store, sorted(set(_keys(store)) - {item.key for item in kept}), at.saved, kept)
+            _empty(self.name, store)
+            store.remove_bucket(BUCKET)
+        finally:
+            at.stack.supervisor.start(service.NAME)
+        at.stack.wait_service(status=None)
 
     def landed(self, at: Place) -> str:
         if at.stack.store().bucket_exists(BUCKET):
