@@ -7,6 +7,7 @@ import msgspec
 from checks import advice, differences, standing, triggers
 from checks.components import unwell
 from checks.run import DeadService
+from checks.slowdown import LEAST_S
 from checks.standing import Standing
 from checks.survey_provider import Direct
 from checks.triggers import Scene
@@ -14,7 +15,7 @@ from target.errors import TargetError
 
 _SLOWER = "response_time_increase"
 _PROVIDERS = {"provider_authentication_failed", "provider_connectivity_lost", _SLOWER}
-_FAR, _FELT_S = 1.5, 0.2  # so many times another's seconds, and so many seconds more
+_FAR = 1.5  # so many times another's seconds
 _GRAVER = {"data_loss", "security_vulnerability"}  # than being slow
 _RESTARTABLE = {"system_instability", "memory_increase"}
 
@@ -170,7 +171,7 @@ def slower_than_another(used: list[Direct]) -> str | None:
         if its is None or not quicker:
             continue
         name, least = min(quicker.items(), key=lambda item: item[1])
-        if its >= _FAR * least and its - least >= _FELT_S:
+        if its >= _FAR * least and its - least >= LEAST_S:
             return f"{first.name} takes {its:.2f} s for a {what} asked directly, {name} {least:.2f} s"
     return None
 

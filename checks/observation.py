@@ -3,7 +3,7 @@
 import msgspec
 
 from checks.criterion import Criterion
-from checks.interval import mean_interval, quantile
+from checks.interval import CONFIDENCE, Interval, mean_interval, quantile
 from checks.rates import Outcome, RatePlan
 
 _SHOWN = 3
@@ -158,7 +158,6 @@ class Decide:
         next: str,  # noqa: A002  (as above)
     ) -> None:
         """Decide a limit on the mean (seconds): the whole 95 % interval must lie on the good side to pass."""
-        limit = self._criteria[criterion]
         interval = mean_interval(samples)
         if interval is None:
             self.unknown(
@@ -168,17 +167,38 @@ class Decide:
                 n=len(samples),
             )
             return
+        measured = f"average {interval.middle:.2f} s, 95 % bounds {interval.low:.2f} to {interval.high:.2f} s"
+        self.interval(
+            criterion,
+            interval,
+            n=len(samples),
+            evidence=f"{measured}. {evidence}".strip(),
+            summary=f"average {interval.middle:.2f} s",
+            next=next,
+        )
+
+    def interval(
+        self,
+        criterion: str,
+        interval: Interval,
+        *,
+        n: int,
+        evidence: str,
+        summary: str,
+        next: str,  # noqa: A002  (as above)
+    ) -> None:
+        """Decide a limit on what is known to lie between two bounds: both must be on the good side to pass."""
+        limit = self._criteria[criterion]
         bounds = (limit.holds(interval.low), limit.holds(interval.high))
         outcome: Outcome = "pass" if all(bounds) else "inconclusive" if any(bounds) else "fail"
-        measured = f"average {interval.mean:.2f} s, 95 % bounds {interval.low:.2f} to {interval.high:.2f} s"
         self._note(
             criterion,
             outcome,
-            limit.shown(interval.mean),
-            n=len(samples),
-            confidence=None if outcome == "inconclusive" else 0.95,
-            evidence=f"{measured}. {evidence}".strip(),
-            summary=f"average {interval.mean:.2f} s",
+            limit.shown(interval.middle),
+            n=n,
+            confidence=None if outcome == "inconclusive" else CONFIDENCE,
+            evidence=evidence,
+            summary=summary,
             next=next,
         )
 

@@ -2,10 +2,12 @@
 
 import pytest
 
-from checks import advice
+from checks import advice, slowdown
 from checks.observation import Decide
+from checks.plugin import not_applicable
 from checks.series import Series
 from checks.survey import Survey
+from target.record import Record
 
 pytestmark = [pytest.mark.post_rollback, pytest.mark.performance]
 
@@ -31,6 +33,28 @@ async def test_both(survey: Survey, decide: Decide) -> None:
     decide.quantile("p95_response_time", 0.95, times, evidence=evidence, next=past_the_slow(survey))
 
 
+@pytest.mark.decides("response_time_increase")
+async def test_against_the_record(
+    survey: Survey, decide: Decide, record: Record, request: pytest.FixtureRequest
+) -> None:
+    if why := slowdown.incomparable(record.latency, survey.target.budget.concurrency):
+        not_applicable(request.node, why)
+        return
+    voice = await survey.voice()
+    found = slowdown.compare(voice, record.latency)
+    if not found.n:
+        decide.unknown("response_time_increase", evidence=advice.NOTHING_SERVED, next=advice.SUCCESS_FIRST)
+        return
+    decide.interval(
+        "response_time_increase",
+        found.increase,
+        n=found.n,
+        evidence="; ".join(filter(None, [found.evidence, told(voice.tts, voice.stt)])),
+        summary="as fast as recorded",
+        next=past_the_slow(survey),
+    )
+
+
 def mean(decide: Decide, survey: Survey, criterion: str, *series: Series) -> None:
     """Decide the mean time of all these series together."""
     times = [seconds for each in series for seconds in each.seconds]
@@ -42,7 +66,8 @@ def mean(decide: Decide, survey: Survey, criterion: str, *series: Series) -> Non
 
 def past_the_slow(survey: Survey) -> str:
     """What to do about a provider that is slow."""
-    return f"see which provider is slow; {advice.providers(survey.target)}"
+    named, out = advice.command(survey.target, "checks triage"), advice.providers(survey.target, ["NAME"])
+    return f"see which provider is slow ({named}); {out}"
 
 
 def told(*series: Series) -> str:

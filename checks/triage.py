@@ -23,7 +23,7 @@ SCENARIOS = {
     "degradation": (2, "Performance Degradation"),
     "configuration": (3, "Configuration Issues"),
 }
-_REQUESTS, _SECONDS, _AT_ONCE = 600, 40.0, 4
+_REQUESTS, _SECONDS = 600, 40.0
 _KINDS = ("health", "deployment", "provider", "performance", "data", "security")
 # Causes that no configuration explains: they make it scenario 1, whatever else holds.
 _GRAVE = {"data_loss", "security_vulnerability"}
@@ -67,12 +67,12 @@ async def triage(target: Target, record: str | None) -> Triage:
         await asyncio.gather(*(asyncio.to_thread(host.identity) for host in hosts))
     except HostError as error:
         raise WrongTarget(str(error)) from error
-    small = msgspec.structs.replace(target, budget=small_budget(target))
+    found = await asyncio.to_thread(_record, target, hosts[0], record)
+    small = msgspec.structs.replace(target, budget=small_budget(target, found))
     api = open_api(small, hosts[0])
     survey = Survey(small, api, hosts, limits(target), _KINDS)
     try:
         await survey.ready()
-        found = await asyncio.to_thread(_record, target, hosts[0], record)
         return await judge(Scene(survey, found))
     finally:
         await survey.close()
@@ -124,14 +124,15 @@ async def _chosen(scene: Scene) -> str:
         return str(error)
 
 
-def small_budget(target: Target) -> Budget:
-    """The target's budget, cut down to what triage needs; four at once, as the baseline of a record was taken."""
+def small_budget(target: Target, record: Record | None) -> Budget:
+    """The target's budget, cut down to what triage needs; no more at once than when the record was taken."""
     budget = target.budget
+    at_once = record.latency.concurrency if record else budget.concurrency
     return msgspec.structs.replace(
         budget,
         requests=min(budget.requests, _REQUESTS),
         seconds=min(budget.seconds, _SECONDS),
-        concurrency=min(budget.concurrency, _AT_ONCE),
+        concurrency=min(budget.concurrency, at_once),
     )
 
 

@@ -1,12 +1,10 @@
 """The runbook's triggers: does a sign hold that calls for a rollback?"""
 
 from collections.abc import Awaitable, Callable
-from math import sqrt
-from statistics import median
 
 import msgspec
 
-from checks import differences, reconcile, standing
+from checks import differences, reconcile, slowdown, standing
 from checks.components import ill, unwell
 from checks.exposure import exposed, known_secrets
 from checks.rates import RatePlan
@@ -16,9 +14,6 @@ from checks.survey_provider import Direct
 from target.errors import TableMissing, TargetError
 from target.record import Record
 
-_FEWEST_RECORDED = 10
-_FEWEST_TIMES = 6  # of so many the least and the greatest enclose the median with 97 % confidence
-_LEAST_INCREASE_S = 0.1
 _REFUSED = {401, 403}
 _BROKEN = 500
 _MISSING = ("ModuleNotFoundError", "ImportError", "No module named")
@@ -64,31 +59,14 @@ async def _failures(scene: Scene, limit: float) -> Sign:
 
 
 async def _slower(scene: Scene, limit: float) -> Sign:
-    if scene.record is None or len(scene.record.latency.tts) < _FEWEST_RECORDED:
+    if scene.record is None:
         return absent("no record with a latency baseline to compare with")
-    voice, baseline = await scene.survey.voice(), scene.record.latency
-    signs = [
-        _ratio("synthesis", voice.tts.seconds, baseline.tts, 1 + limit),
-        _ratio("transcription", voice.stt.seconds, baseline.stt, 1 + limit),
-    ]
-    if any(sign.holds for sign in signs):
-        return next(sign for sign in signs if sign.holds)
-    return Sign(
-        None if any(sign.holds is None for sign in signs) else False, "; ".join(s.evidence for s in signs)
-    )
-
-
-def _ratio(what: str, times: list[float], baseline: tuple[float, ...], limit: float) -> Sign:
-    """Medians compared, with the 95 % order-statistics interval of the one that is measured now."""
-    if len(times) < _FEWEST_TIMES or len(baseline) < _FEWEST_RECORDED:
-        return Sign(None, f"{what}: only {len(times)} answers to compare with {len(baseline)} recorded")
-    ordered, then = sorted(times), median(baseline)
-    reach = 0.98 * sqrt(len(ordered))
-    low = ordered[max(0, int(len(ordered) / 2 - reach))]
-    high = ordered[min(len(ordered) - 1, int(len(ordered) / 2 + reach))]
-    told = f"{what}: median {median(times):.2f} s, recorded {then:.2f} s"
-    least = max(limit * then, then + _LEAST_INCREASE_S)
-    return Sign(True if low > least else False if high <= least else None, told)
+    recorded = scene.record.latency
+    if why := slowdown.incomparable(recorded, scene.survey.target.budget.concurrency):
+        return absent(why)
+    found = slowdown.compare(await scene.survey.voice(), recorded)
+    low, high = found.increase.low, found.increase.high
+    return Sign(True if low > limit else False if high <= limit else None, found.evidence)
 
 
 async def _memory(scene: Scene, limit: float) -> Sign:

@@ -97,10 +97,14 @@ class DatabaseRecord(Part, frozen=True, kw_only=True):
 
 
 class LatencyRecord(Part, frozen=True):
-    """Raw samples in seconds, the performance baseline."""
+    """Raw samples in seconds, the performance baseline; `concurrency` is how many requests there were at once.
+
+    The default is that of records which do not tell.
+    """
 
     tts: tuple[float, ...] = ()
     stt: tuple[float, ...] = ()
+    concurrency: int = 4
 
 
 class Record(Part, frozen=True, kw_only=True):

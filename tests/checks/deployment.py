@@ -29,7 +29,14 @@ from target.description import (
 )
 from target.errors import TableMissing
 from target.objects import ObjectFacts
-from target.record import CodeRecord, DatabaseRecord, EnvironmentRecord, ObjectRecord, Record
+from target.record import (
+    CodeRecord,
+    DatabaseRecord,
+    EnvironmentRecord,
+    LatencyRecord,
+    ObjectRecord,
+    Record,
+)
 
 ENVIRONMENT = {
     "API_TOKEN": "token-of-the-service",
@@ -109,7 +116,6 @@ class Deployment:
         self.alive = True
         self.enabled = [provider.name for provider in TARGET.providers]
         self.provider_problem: dict[str, str] = {}
-        self.provider_seconds: dict[str, float] = {}
         self.provider_asked: dict[tuple[str, str], int] = {}
         self.provider_stumbles: dict[tuple[str, str], set[int]] = {}
         self.provider_heard = "чужое"
@@ -119,6 +125,7 @@ class Deployment:
         self.say: Callable[[str], bytes] = speech
         self.hear: Callable[[str], str] = lambda text: text
         self.seconds = 0.02
+        self.provider_seconds: dict[str, float] = {}
         self.fails_every = 0
         self.checks_token = True
         self.strangers_get = 401
@@ -197,7 +204,13 @@ class Deployment:
                 rows_per_day=table.rows_per_day,
             ),
             objects=tuple(ObjectRecord(each.key, each.size, each.etag, None) for each in self.listing()),
+            latency=self.latency(self.seconds),
         )
+
+    def latency(self, tts: float, stt: float | None = None, recorded: int = 30) -> LatencyRecord:
+        """What a record says of a service that takes so many seconds, as many of both unless `stt` says otherwise."""
+        at_once = self.target.budget.concurrency
+        return LatencyRecord((tts,) * recorded, (tts if stt is None else stt,) * recorded, at_once)
 
     def table(self) -> TableFacts:
         """The table as it is now. Raises TableMissing."""

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 import soundfile
 
+from checks.slowdown import incomparable
 from target.description import Budget
+from target.record import LatencyRecord
 from tests.checks.deployment import STARTED
 from tests.checks.fakes import FakeVoice
 
@@ -25,7 +27,7 @@ def unknown(found: dict[str, Any]) -> set[str]:
 async def test_a_good_deployment_passes_everything(deployment: Any, judge: Any) -> None:
     found = await judge(deployment)
     assert {name: seen.evidence for name, seen in found.items() if seen.outcome != "pass"} == {}
-    assert len(found) == 48
+    assert len(found) == 49
 
 
 def break_health(d: Any) -> None:
@@ -85,6 +87,12 @@ def older_environment(d: Any) -> None:
     )
 
 
+def slower(d: Any) -> None:
+    """1.6-fold: every limit on its own is kept."""
+    d.seconds = 0.8
+    d.record = msgspec.structs.replace(d.record, latency=d.latency(0.5))
+
+
 def wav(samples: Any) -> bytes:
     buffer = io.BytesIO()
     soundfile.write(buffer, samples, 16000, format="WAV")
@@ -105,6 +113,12 @@ BROKEN: list[tuple[str, Callable[[Any], None], set[str], str]] = [
     ("disk full", set_to("room", (25_000, 4000, 7, 9)), {"disk_free"}, "/srv/.env: 100 MB free"),
     ("no inode left", set_to("room", (10**6, 4096, 0, 9)), {"disk_free"}, "0 MB free (no inode is left)"),
     ("slow health", set_to("seconds", 2.5), {"endpoint_response_time", "average_tts_time"}, "2000 ms"),
+    (
+        "slower than recorded",
+        slower,
+        {"response_time_increase"},
+        "TTS median 0.50 s recorded (n 30), 0.80 s now (n ",
+    ),
     (
         "version",
         put("health", "version", "2.4.0"),
@@ -310,7 +324,7 @@ async def test_each_check_goes_red(
 
 # What may be red as well, since the one thing is wrong in several ways.
 COMPANY: dict[str, set[str]] = {
-    "average_tts_time": {"endpoint_response_time"},
+    "average_tts_time": {"endpoint_response_time", "response_time_increase"},
     "tts_success_rate": {
         "stt_success_rate",
         "provider_fallback_working",
@@ -475,6 +489,57 @@ async def test_a_slow_health_endpoint_is_not_waited_for_hundreds_of_times(
     found = await judge(deployment, "health")
     assert found["endpoint_response_time"].outcome == "fail"
     assert found["endpoint_response_time"].n <= 16
+
+
+@pytest.mark.parametrize(
+    ("now", "tts", "stt", "outcome"),
+    [
+        (0.8, 0.5, 0.7, "fail"),
+        (0.8, 0.7, 0.5, "fail"),
+        (0.74, 0.5, 0.5, "pass"),
+        (0.21, 0.02, 0.02, "pass"),
+        (0.23, 0.02, 0.02, "fail"),
+        (0.2, 0.8, 0.8, "pass"),
+    ],
+)
+async def test_the_latency_is_compared_with_the_record_for_speech_and_transcripts_apart(
+    deployment: Any, judge: Any, now: float, tts: float, stt: float, outcome: str
+) -> None:
+    deployment.target = msgspec.structs.replace(deployment.target, criteria=QUICK)
+    deployment.seconds = now
+    deployment.record = msgspec.structs.replace(deployment.record, latency=deployment.latency(tts, stt))
+    found = (await judge(deployment, "performance"))["response_time_increase"]
+    assert found.outcome == outcome, found.evidence
+    assert f"STT median {stt:.2f} s recorded (n 30), {now:.2f} s now (n 30)" in found.evidence
+
+
+async def test_too_few_answers_tell_nothing_of_an_increase(deployment: Any, judge: Any) -> None:
+    deployment.target = msgspec.structs.replace(deployment.target, budget=Budget(requests=24))
+    found = (await judge(deployment, "performance"))["response_time_increase"]
+    assert (found.outcome, found.n) == ("inconclusive", 12)
+    deployment.fails_every = 1
+    found = (await judge(deployment, "performance"))["response_time_increase"]
+    assert (found.outcome, found.evidence) == (
+        "inconclusive",
+        "the service answers no speech request with success",
+    )
+
+
+@pytest.mark.parametrize("latency", [LatencyRecord(), LatencyRecord((0.5,) * 9, (0.5,) * 30, 8)])
+async def test_a_record_without_a_sample_is_not_compared_with(
+    deployment: Any, judge: Any, latency: Any
+) -> None:
+    deployment.record = msgspec.structs.replace(deployment.record, latency=latency)
+    assert "response_time_increase" not in await judge(deployment, "performance")
+
+
+async def test_a_record_of_fewer_requests_at_once_is_not_compared_with(deployment: Any, judge: Any) -> None:
+    sampled = msgspec.structs.replace(deployment.record.latency, concurrency=4)
+    deployment.record = msgspec.structs.replace(deployment.record, latency=sampled)
+    assert "response_time_increase" not in await judge(deployment, "performance")
+    assert incomparable(sampled, 8) == (
+        "the latency of the record is that of 4 requests at once, and 8 are sent now: while all is well, record again"
+    )
 
 
 async def test_a_small_budget_is_kept_and_said(deployment: Any, judge: Any) -> None:

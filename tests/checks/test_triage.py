@@ -19,7 +19,8 @@ def triage(survey_for: Any) -> Callable[..., Any]:
 
     async def run(deployment: Any) -> Any:
         target = deployment.target
-        deployment.target = msgspec.structs.replace(target, budget=small_budget(target))
+        small = small_budget(target, deployment.record)
+        deployment.target = msgspec.structs.replace(target, budget=small)
         survey = survey_for(deployment, limits=limits(target))
         try:
             return await judge(Scene(survey, deployment.record))
@@ -262,6 +263,22 @@ async def test_a_sign_leads_to_its_scenario_and_cure(
     assert (found.exit_code, found.scenario, found.cure.level) == (1, scenario, level)
     assert command in found.cure.command
     assert all(trigger.evidence for trigger in found.triggers)
+
+
+@pytest.mark.parametrize(("now", "sampled", "at_once"), [(0.19, 8, 8), (0.6, 4, 4), (0.6, 16, 8)])
+async def test_as_many_are_asked_at_once_as_when_the_record_was_taken(
+    deployment: Any, triage: Any, now: float, sampled: int, at_once: int
+) -> None:
+    """Also here, less than 0.2 s more is no sign; nor is what was sampled with more than the target allows."""
+    deployment.seconds = now
+    recorded = LatencyRecord((0.02,) * 30, (0.02,) * 30, sampled)
+    deployment.record = msgspec.structs.replace(deployment.record, latency=recorded)
+    assert small_budget(deployment.target, deployment.record).concurrency == at_once
+    assert ("response_time_increase" in holding(await triage(deployment))) == (sampled == 4)
+
+
+def test_without_a_record_as_many_are_asked_at_once_as_the_target_allows(deployment: Any) -> None:
+    assert small_budget(deployment.target, None).concurrency == 8
 
 
 async def test_data_recovery_is_told_as_commands_that_one_can_type(deployment: Any, triage: Any) -> None:

@@ -201,6 +201,17 @@ def test_a_record_is_never_overwritten(records: Records, state: Path) -> None:
     assert len(list((state / "records").iterdir())) == 1
 
 
+def test_a_record_that_does_not_tell_how_many_were_asked_at_once_is_of_four(
+    records: Records, state: Path
+) -> None:
+    records.save(GOOD)
+    path = state / "records" / f"{GOOD.name}.json"
+    content = json.loads(path.read_text())
+    del content["latency"]["concurrency"]
+    path.write_text(json.dumps(content))
+    assert records.get(GOOD.name).latency.concurrency == 4
+
+
 @pytest.mark.parametrize("name", ["../outside", "a b", "", ".hidden", "a/b"])
 def test_a_name_cannot_leave_the_folder(records: Records, state: Path, name: str) -> None:
     with pytest.raises(RecordError, match="cannot be called"):

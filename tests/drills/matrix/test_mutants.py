@@ -8,6 +8,7 @@ import pytest
 
 import checks.plugin
 from checks.criterion import criteria
+from checks.interval import Interval
 from checks.observation import Decide
 from drills.matrix import mutant, mutants
 from drills.matrix.mutants import Mutant, plan, told
@@ -127,6 +128,9 @@ def decide_all(decide: Decide, criterion: str) -> None:
         "rate": lambda name: decide.rate(name, failures=600, n=600, evidence="", next="x"),
         "mean": lambda name: decide.mean(name, [60.0] * 30, evidence="", next="x"),
         "quantile": lambda name: decide.quantile(name, 0.95, [60.0] * 300, evidence="", next="x"),
+        "interval": lambda name: decide.interval(
+            name, Interval(9.0, 9.0, 9.0), n=9, evidence="", summary="", next="x"
+        ),
         "failed": lambda name: decide.failed(name, False, evidence="", next="x"),
     }
     how[WAYS[criterion]](criterion)
@@ -139,6 +143,7 @@ WAYS = {
     "error_rate": "rate",
     "average_tts_time": "mean",
     "p95_response_time": "quantile",
+    "response_time_increase": "interval",
     "service_ready": "failed",
 }
 
