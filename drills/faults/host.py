@@ -310,6 +310,7 @@ FAULTS: tuple[Fault, ...] = (
         must=("average_tts_time", "average_response_time"),
         # What it asks and is asked within a time can come too late as well.
         may=(
+            "response_time_increase",
             *("endpoint_response_time", "error_rate", "components_healthy", "all_providers_healthy"),
             *("tts_success_rate", "stt_success_rate", "average_stt_time", "p95_response_time"),
         ),

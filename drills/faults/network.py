@@ -136,7 +136,7 @@ FAULTS: tuple[Fault, ...] = (
         name="network-latency",
         says="whatever the service asks of a provider takes 1.2 s there and 1.2 s back",
         part="network",
-        must=("average_tts_time",),
+        must=("average_tts_time", "response_time_increase"),
         may=("average_response_time",),
         scenario=2,
         ways=PROVIDERS,
@@ -150,6 +150,7 @@ FAULTS: tuple[Fault, ...] = (
         may=(
             *("endpoint_response_time", "error_rate"),
             *("average_tts_time", "average_stt_time", "average_response_time", "p95_response_time"),
+            "response_time_increase",
         ),
         shows=("components_healthy", "endpoint_response_time"),
         scenario=3,
@@ -163,7 +164,7 @@ FAULTS: tuple[Fault, ...] = (
         must=("all_providers_healthy", "tts_success_rate", "stt_success_rate"),
         may=(
             *("primary_answers", "average_tts_time", "average_stt_time"),
-            *("average_response_time", "p95_response_time"),
+            *("average_response_time", "p95_response_time", "response_time_increase"),
         ),
         scenario=1,
         cure="providers",

@@ -255,7 +255,7 @@ FAULTS: tuple[Fault, ...] = (
             *("all_providers_healthy", "primary_answers", "provider_fallback_working"),
             *("tts_success_rate", "stt_success_rate", "speech_formats_accepted", "bad_input_refused"),
             *("average_tts_time", "average_stt_time", "average_response_time", "p95_response_time"),
-            *("metrics_exposed", "metrics_move"),
+            *("response_time_increase", "metrics_exposed", "metrics_move"),
         ),
         shows=("error_rate", "service_ready", "code_matches_record", "no_crash_loop"),
         cure="files",

@@ -52,7 +52,7 @@ FAULTS: tuple[Fault, ...] = (
         name="storage-slow",
         says="what the service writes to the storage gets through at 40 kB a second",
         part="network",
-        must=("average_tts_time",),
+        must=("average_tts_time", "response_time_increase"),
         may=("average_stt_time", "average_response_time", "p95_response_time"),
         scenario=2,
     ),

@@ -26,6 +26,9 @@ def inventory(stack):
         found["sequence"] = cursor.execute("SELECT last_value FROM voice_usage_logs_id_seq").fetchone()
     for path in (stack.layout.environment, stack.layout.environment_previous):
         found[path.name] = (path.read_bytes(), path.stat().st_mode)
+    state = stack.layout.state
+    records = [*state.glob("records/*"), *state.glob("expected")]
+    found["records"] = sorted((path.name, path.read_bytes()) for path in records)
     found["front"] = stack.front.state()
     found["network"] = stack.network.state()
     found["orders"] = [standing.orders for standing in stack.providers.state().providers.values()]

@@ -25,6 +25,7 @@ DEMANDED = {
     "object-corrupt-same-size",
     "rows-of-a-day-missing",
     "provider-slow-6s",
+    "provider-slow-1.6-fold",
     "errors-5-percent",
     "token-not-checked",
     "secret-in-health",
