@@ -26,8 +26,8 @@ demo: venv ## break a whole voice-v2 on this machine, roll it back, prove the re
 drills: venv ## rehearse every action: break, notice, roll back, judge, count losses and damage
 	@$(BIN)/python -m drills run
 
-families: venv ## a drill of one fault of every family, on the containers stack
-	@$(BIN)/python -m drills run --stack containers --each-family
+families: venv ## a drill of one fault of every family, on two stacks in containers
+	@$(BIN)/python -m drills run --stack containers --each-family --jobs 2
 
 test: unit drill ## every test: units first, then those that bring up a stack
 

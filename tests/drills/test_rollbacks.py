@@ -1,4 +1,7 @@
-"""Each action as a person would use it: triage names it, it turns the verdict green, and undoing it turns it red."""
+"""Each action as a person would use it: triage names it, it turns the verdict green, and undoing it turns it red.
+
+That the verdict of each fault is red before, the matrix shows (`make matrix`).
+"""
 
 import pytest
 
@@ -15,12 +18,10 @@ def test_every_action_that_the_embedded_stack_offers_is_rehearsed():
 
 
 @pytest.mark.parametrize("action", REHEARSED)
-def test_inject_triage_roll_back_green_undo_red(operator, action):
+def test_triage_roll_back_green_undo_red(operator, action):
     fault = REHEARSED[action]
     active.inject(operator.stack, fault.name)
     try:
-        broken = operator.judges()
-        assert (broken.code, broken.failed[0] in fault.first) == (1, True), broken.screen
         found = operator.triages()
         assert f"python -m rollback {action} " in found["cure"]["command"], found
         operator.rolls_back(action)
@@ -28,7 +29,7 @@ def test_inject_triage_roll_back_green_undo_red(operator, action):
         assert rolled_back.code == 0, rolled_back.screen
         operator.rolls_back(action, "--undo")
         undone = operator.judges()
-        assert (undone.code, undone.failed[0]) == (1, broken.failed[0]), undone.screen
+        assert (undone.code, undone.failed[0] in fault.first) == (1, True), undone.screen
     finally:
         active.heal(operator.stack, fault.name)
     operator.saw_no_secret()
