@@ -22,13 +22,14 @@ class _Written(msgspec.Struct, frozen=True):
 
 
 class SlowerThanRecorded(ProviderFault, frozen=True, kw_only=True):
-    """A provider that takes longer than it did when the record was taken, which was `usual_s` seconds.
+    """A provider takes `fold` times what the service took by a record of when it took `usual_s` seconds itself.
 
-    The record is taken by the operator's own command. Afterwards there is no trace of it, nor of what the suite had
-    the service write since.
+    So the service takes at least as many times as long, however busy the machine is. The record is taken by the
+    operator's own command. Afterwards there is no trace of it, nor of what the suite had the service write since.
     """
 
     usual_s: float
+    fold: float
 
     def prepare(self, at: Place) -> None:
         super().prepare(at)
@@ -45,7 +46,7 @@ class SlowerThanRecorded(ProviderFault, frozen=True, kw_only=True):
         typed = Operator(at.stack.layout.target_file).types("rollback", "record", limit_s=_RECORD_S)
         if typed.exit != 0:
             raise FaultError(f"{self.name}: no record of {self.provider} at its usual pace: {typed.says}")
-        super().inject(at)
+        at.stack.providers.set(self.provider, "ok", None, self.fold * recorded.latency(at))
 
     def landed(self, at: Place) -> str:
         usual = recorded.latency(at)
@@ -107,14 +108,14 @@ FAULTS: tuple[Fault, ...] = (
     ),
     SlowerThanRecorded(
         name="provider-slow-1.6-fold",
-        says="openai takes 1.6 s to answer, and took 1.0 s when the record was taken: no other limit is broken",
+        says="openai makes the service 1.6 times as slow as it was recorded, and every other limit is kept",
         part="openai",
         must=("response_time_increase",),
         scenario=2,
         provider="openai",
         mode="ok",
         cure="providers",
-        usual_s=1.0,
-        latency_s=1.6,
+        usual_s=0.8,
+        fold=1.6,
     ),
 )
