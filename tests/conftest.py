@@ -5,12 +5,17 @@ from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from target.description import Database, Objects
 from tests import coverage
 
 if TYPE_CHECKING:
     from tests.postgres_server import PostgresServer
+
+# How quick the machine is says nothing of the code: on a busy one an example may take long to make, and to try.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 
 def pytest_configure() -> None:

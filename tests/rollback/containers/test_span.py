@@ -4,7 +4,7 @@ import random
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rollback.actions.containers.span import NoPlaceError, edit, profiles
@@ -103,8 +103,6 @@ def test_profiles() -> None:
     assert profiles(content) == {"x", "y"}
 
 
-# Only how fast the machine is would be judged: building the alphabet takes a second where others use it too.
-patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 names = st.sampled_from(["voice-v2", "worker", "db", "x y", "ключ", "image", "services"])
 scalars = st.one_of(
     st.sampled_from(
@@ -150,7 +148,6 @@ def compose_files(draw: st.DrawFn) -> bytes:
     return (draw(st.sampled_from(["", "\ufeff", "---\n", "# é 日本\n\n"])) + text).encode()
 
 
-@patient
 @given(compose_files())
 def test_only_that_span_and_only_that_value(content: bytes) -> None:
     found = edit(content, "voice-v2", PIN)
@@ -165,7 +162,6 @@ def test_only_that_span_and_only_that_value(content: bytes) -> None:
     assert again.of(changed) == changed
 
 
-@patient
 @given(st.binary(max_size=60) | st.text(max_size=60).map(str.encode))
 def test_anything_else_is_refused_in_words(content: bytes) -> None:
     with pytest.raises(NoPlaceError):

@@ -1,7 +1,7 @@
 """What is read of a dump's text: pg_dump's own forms and no others, whatever is written there."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rollback.database import dump
@@ -23,7 +23,6 @@ def kinds(*sections):
     return [each.kind for each in schema_of(list(sections), *TABLE, "x").statements]
 
 
-@settings(deadline=None)
 @given(names, st.sampled_from(["TABLE", "FK CONSTRAINT", "TABLE DATA"]), names, names)
 def test_a_header_is_read_as_pg_dump_wrote_it(name, kind, schema, owner):
     begin = "-- Data for Name" if kind == "TABLE DATA" else "-- Name"
@@ -31,20 +30,17 @@ def test_a_header_is_read_as_pg_dump_wrote_it(name, kind, schema, owner):
     assert found == Section(name, kind, schema, owner, "")
 
 
-@settings(deadline=None)
 @given(texts)
 def test_no_other_line_is_a_header(line):
     assert header(line) is None or line.startswith("-- ")
 
 
-@settings(deadline=None)
 @given(st.lists(texts.map(lambda text: text.replace("'", "")), max_size=6))
 def test_what_is_quoted_ends_no_statement(texts):
     statements = [f"SELECT '{text}'" for text in texts]
     assert list(split(";\n-- a comment; with a semicolon\n".join([*statements, ""]))) == statements
 
 
-@settings(deadline=None)
 @given(texts.map(lambda text: text.replace("$", "")))
 def test_dollar_quotes_hold_anything(text):
     assert list(split(f"SELECT $a$;'{text}\"$a$;")) == [f"SELECT $a$;'{text}\"$a$"]
@@ -58,7 +54,6 @@ def test_what_has_no_end_is_no_statement(text):
         list(split(text))
 
 
-@settings(deadline=None)
 @given(texts)
 def test_any_other_text_about_the_table_is_refused_or_of_no_concern(text):
     allowed = {"CREATE TABLE", "ALTER TABLE"}
@@ -160,7 +155,6 @@ def test_what_cannot_be_restored_is_refused(text, says):
         dump.parse(text, "x", TABLE)
 
 
-@settings(deadline=None)
 @given(st.lists(st.text("HBCRNVEMIZ 01a.(),;-'", max_size=20), max_size=8))
 def test_whatever_it_prints_is_understood_or_refused(lines):
     try:

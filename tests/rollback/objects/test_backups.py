@@ -1,7 +1,7 @@
 """Which folders of the backup bucket are backups, for any pattern of dates."""
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rollback.actions.objects.backups import FLAT, backups, choose, listing, mark_of, name_of
@@ -31,7 +31,6 @@ class Fake:
 
 
 # Drawing is no work; on a busy machine it may still take long.
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.sampled_from(PATTERNS), st.lists(st.integers(0, 4_000_000_000), max_size=4), st.booleans())
 def test_what_is_named_by_time_is_found_by_time(pattern, moments, flat):
     names = {name_of(pattern, moment) for moment in moments}

@@ -4,7 +4,7 @@ import hashlib
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rollback.actions.objects.compare import compare, fits, same
@@ -15,7 +15,6 @@ from target.objects import ObjectFacts
 from target.record import ObjectRecord
 
 KEYS = [f"tts/{name}.ogg" for name in "abcd"]
-_BUSY = [HealthCheck.too_slow]  # drawing is no work; on a busy machine it may still take long
 BYTES = [b"one", b"two", b"other size"]
 
 
@@ -70,7 +69,7 @@ parts = st.sets(st.sampled_from(KEYS))
     st.booleans(),
     st.booleans(),
 )
-@settings(max_examples=400, deadline=None, suppress_health_check=_BUSY)
+@settings(max_examples=400)
 def test_what_is_copied_is_good_and_nothing_good_is_overwritten(
     live, backups, recorded, logged, in_parts, hashed, with_log
 ):
@@ -111,7 +110,7 @@ def test_what_is_copied_is_good_and_nothing_good_is_overwritten(
 
 
 @given(contents, contents, contents)
-@settings(max_examples=200, deadline=None, suppress_health_check=_BUSY)
+@settings(max_examples=200)
 def test_what_every_hash_proves_is_restored_completely(live, backup, recorded):
     """With hashes for everything, all that the backup has whole comes back, and the rest is called lost."""
     found = compare(Fake(live), [Fake(backup)], truth_of(record(recorded), rows(recorded)))

@@ -98,7 +98,7 @@ files = st.builds(
 )
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(content=files, reader=st.sampled_from(READERS), stt=names, tts=names)
 def test_only_the_assignments_change_whatever_the_file(content, reader, stt, tts):
     target, order = target_for(reader), Order(stt, tts)
@@ -118,7 +118,7 @@ def test_only_the_assignments_change_whatever_the_file(content, reader, stt, tts
     assert edited(new, target, order) == new
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(others=st.lists(st.sampled_from(["A=1", "# note", "B='x'", ""])), old=names, stt=names, tts=names)
 def test_a_plain_file_is_never_refused(others, old, stt, tts):
     content = "\n".join(
@@ -212,7 +212,7 @@ extra = st.recursive(
 )
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(
     data=st.dictionaries(texts, extra, max_size=3),
     stt=mappings,
