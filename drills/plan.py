@@ -21,12 +21,14 @@ def not_rehearsed(stack: str) -> list[str]:
 
 
 def of_each_family(stack: str) -> list[Fault]:
-    """For each family the first fault of that kind of stack that an action cures, else the first one."""
+    """For each family the first fault of that kind of stack that an action cures, one that no family before had."""
     there = [fault for fault in FAULTS if stack in fault.stacks]
-    first: dict[str, Fault] = {}
-    for fault in sorted(there, key=lambda fault: fault.cure is None):
-        first.setdefault(fault.family, fault)
-    return [fault for fault in there if fault in first.values()]
+    found: list[Fault] = []
+    for family in dict.fromkeys(fault.family for fault in there):
+        had = {fault.cure for fault in found}
+        among = [fault for fault in there if fault.family == family]
+        found.append(min(among, key=lambda fault: (fault.cure is None, fault.cure in had)))
+    return found
 
 
 def chosen(

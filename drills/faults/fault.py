@@ -1,23 +1,14 @@
 """What a fault is: a named way to break a stack, that proves that it landed and can be undone exactly."""
 
-from functools import cache
 from pathlib import Path
 
 import msgspec
 
-from checks.criterion import criteria
 from drills.stacks.errors import StackError
 from drills.stacks.stack import Stack
 from rollback.catalogue import OFFERS
 
 STACKS = ("processes", "containers")
-
-
-@cache
-def _timed() -> frozenset[str]:
-    """The criteria that a time decides."""
-    known = criteria({}, where="the faults").values()
-    return frozenset(each.name for each in known if each.kind == "performance" or each.unit in ("ms", "s"))
 
 
 class FaultError(StackError):
@@ -40,6 +31,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
     as triage has to name it; None where it stays below every trigger. `stacks` are those that it can be made on.
     `budget` is how many requests a run of the checks needs to tell it, None where those that a target allows by itself
     are enough; with fewer its criteria stay inconclusive, which is no pass.
+    `alone` says that nothing may go on beside it: a neighbour would change by how much it shows, or be slowed by it.
     `restart` says that a plain restart of the service mends it too, and that this is what triage has to name.
     `root` says whether only root can make it.
 
@@ -57,18 +49,13 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
     stacks: tuple[str, ...] = STACKS
     budget: int | None = None
     restart: bool = False
+    alone: bool = False
     root: bool = False
 
     @property
     def first(self) -> tuple[str, ...]:
         """The criteria, the first of which that a verdict names is among these."""
         return self.shows or self.must
-
-    @property
-    def alone(self) -> bool:
-        """Whether nothing may go on beside it: a neighbour would add to the time that it is told by, or be slowed
-        itself by the many requests that it takes to tell it."""
-        return self.budget is not None or not _timed().isdisjoint(self.must)
 
     @property
     def level(self) -> int | None:

@@ -319,6 +319,7 @@ FAULTS: tuple[Fault, ...] = (
             *("average_tts_time", "average_response_time"),
         ),
         scenario=2,
+        alone=True,
     ),
     Grown(
         name="memory-grown",

@@ -173,6 +173,7 @@ FAULTS: tuple[Fault, ...] = (
             seen=_errors,
             # By simulation 94 of 100 services that fail so at random are refuted within the 10 000 probes of this.
             budget=24_000 if percent < 2 else None,
+            alone=percent < 2,
         )
         for percent in (10, 6, 5, 1.5)
     ),

@@ -39,6 +39,10 @@ def test_one_of_each_family_is_one_that_an_action_cures_where_there_is_such(stac
     found = chosen((), None, every=False, stack=stack, each_family=True)
     there = [fault for fault in FAULTS if stack in fault.stacks]
     assert [fault.family for fault in found] == list(dict.fromkeys(fault.family for fault in there))
+    had = [fault.cure for fault in found]
+    assert {"environment", "git", "files", "providers", "objects", "database", "virtualenv", "set"} <= set(
+        had
+    )
     for fault in found:
         assert fault.cure or not any(each.cure for each in there if each.family == fault.family)
 

@@ -99,9 +99,8 @@ def test_where_no_stack_comes_up_the_reason_is_told(drill):
 
 
 def test_what_a_neighbour_would_disturb_comes_last_with_nothing_beside_it(drill):
-    apart_ones = [fault("by-the-clock", budget=24_000), fault("slow", scenario=2)]
-    slow = msgspec.structs.replace(apart_ones[1], must=("average_tts_time",))
-    drilled, said, _ = drill(apart_ones[0], "one", slow, "two", "three")
+    by_the_clock, slow = fault("by-the-clock", alone=True), fault("slow", alone=True)
+    drilled, said, _ = drill(by_the_clock, "one", slow, "two", "three")
     assert [each.fault for each in drilled[3:]] == ["by-the-clock", "slow"]
     assert [each.folder for each in drilled[3:]] == ["stack-3", "stack-3"]
     begun = [line for line in said if "begun" in line or line.startswith("[")]
@@ -114,7 +113,7 @@ def test_what_a_neighbour_would_disturb_comes_last_with_nothing_beside_it(drill)
 
 
 def test_one_after_another_nothing_is_set_apart():
-    faults = [fault("one", budget=1), fault("two")]
+    faults = [fault("one", alone=True), fault("two")]
     assert apart(faults, 1) == (["one", "two"], [])
     assert apart(faults, 2) == (["two"], ["one"])
 

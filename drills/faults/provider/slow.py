@@ -111,6 +111,7 @@ FAULTS: tuple[Fault, ...] = (
         says="openai makes the service 1.6 times as slow as it was recorded, and every other limit is kept",
         part="openai",
         must=("response_time_increase",),
+        alone=True,
         scenario=2,
         provider="openai",
         mode="ok",
