@@ -193,7 +193,7 @@ def _down(given: argparse.Namespace) -> int:
 
 
 def _sweep(_: argparse.Namespace) -> int:
-    from drills.stacks.kinds import sweep
+    from drills.venue import sweep
 
     removed = sweep()
     for each in removed:

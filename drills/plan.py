@@ -39,6 +39,9 @@ def chosen(
     Raises FaultError: a name that there is not, a fault that cannot be made there, or nothing at all.
     """
     rehearsals = rehearsed(stack)
+    if names and (family is not None or every or each_family):
+        named = ", ".join(names)
+        raise FaultError(f"named as well: {named}; leave out --family, --each-family and --all, or the names")
     if names:
         faults = [rehearsals.get(name) or find(name) for name in names]
         elsewhere = [fault.name for fault in faults if stack not in fault.stacks]

@@ -3,8 +3,8 @@
 import shlex
 import subprocess
 import sys
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -14,11 +14,41 @@ from drills.stacks import kinds
 from drills.stacks.commands import tethered
 from drills.stacks.errors import StackError
 from drills.stacks.layout import AUTO
+from drills.stacks.lock import held
 from drills.stacks.stack import Stack
 
 OWN = REPOSITORY / ".drills"
 _UP_S = 300.0
 _DOWN_S = 90.0
+
+
+def lock_of(folder: Path) -> Path:
+    """The file that a run holds while the stack in the folder is its own."""
+    return folder.with_name(f"{folder.name}.lock")
+
+
+def sweep() -> list[str]:
+    """Remove what killed commands have left: stacks that were being made, and those of runs that are no more.
+
+    What was removed. Raises StackError when something cannot be removed.
+    """
+    return [*_of_killed_runs(), *kinds.sweep()]
+
+
+def _of_killed_runs() -> Iterator[str]:
+    for lock in sorted(OWN.rglob("*.lock")):
+        folder = lock.with_suffix("")
+        if not (folder / "stack.json").exists():
+            continue
+        busy = StackError("its run is alive")
+        try:
+            with held(lock, busy), closing(Stack.at(folder)) as stack:
+                if stack.running():
+                    stack.take_down()
+                    yield f"the stack of {stack.kind} in {folder}, whose run was killed"
+        except StackError as error:
+            if error is not busy:
+                raise
 
 
 class Venue:
@@ -34,6 +64,7 @@ class Venue:
         self._own = folder is None
         self._say = say
         self._opened = False
+        self._lock = ExitStack()
         if folder is None:
             self.kind = kinds.chosen(kind)
             self.folder = own or OWN / self.kind
@@ -50,18 +81,28 @@ class Venue:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._own and self._opened:
-            self._down()
+        with self._lock:
+            if self._own and self._opened:
+                self._down()
 
     def sweep(self) -> None:
         """Remove what killed commands have left; nothing where the stack is not their own."""
-        for swept in kinds.sweep() if self._own else ():
+        for swept in sweep() if self._own else ():
             self._say(f"swept {swept}")
 
     def open(self) -> None:
-        """Bring it up where it is their own; one that was left by a run that was killed goes first."""
+        """Bring it up where it is their own; one that was left by a run that was killed goes first.
+
+        Raises StackError: another run is at work there, or it does not come up.
+        """
         if not self._own:
             return
+        lock = lock_of(self.folder)
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        busy = (
+            f"another run has its stack in {self.folder}: wait for its end, or name one that is up with --dir"
+        )
+        self._lock.enter_context(held(lock, StackError(busy)))
         self._opened = True
         self.close()
         self._drills("up", _UP_S, "--stack", self.kind)

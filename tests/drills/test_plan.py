@@ -61,6 +61,7 @@ def test_names_of_faults_and_of_actions_each_once():
         ((), "weather", "processes", "there is no family 'weather'; there is: .*database"),
         (("silence",), None, "nowhere", "silence cannot be made on the stack nowhere"),
         ((), "database", "nowhere", "no fault of that kind"),
+        (("silence",), "provider", "processes", "named as well: silence; leave out --family"),
     ],
 )
 def test_what_cannot_be_drilled_is_refused(given, family, stack, says):
