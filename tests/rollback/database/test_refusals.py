@@ -38,7 +38,9 @@ def test_a_gzip_that_lost_its_checksum(log):
     assert "truncated or damaged (gzip)" in refused(log, "--to", str(path))
 
 
-@pytest.mark.parametrize("content", [b"\0" * 4000, b"SELECT 1;\n", gzip.compress(b"hello", mtime=0), b"PGDMP"])
+@pytest.mark.parametrize(
+    "content", [b"\0" * 4000, b"SELECT 1;\n", gzip.compress(b"hello", mtime=0), b"PGDMP"]
+)
 def test_what_is_no_dump(log, content):
     path = log.dumps / "log_20261124.dump"
     path.write_bytes(content)
