@@ -237,10 +237,13 @@ def _faults(given: argparse.Namespace) -> int:
 
 def _inject(given: argparse.Namespace) -> int:
     from drills.faults.active import inject
+    from drills.faults.catalogue import find
     from drills.stacks.stack import Stack
 
-    evidence = inject(Stack.running_at(given.dir), given.name)
+    stack = Stack.running_at(given.dir)
+    evidence = inject(stack, given.name)
     say(f"injected {given.name}: {evidence}")
+    say(f"  now   pytest -m post_rollback --target {shlex.quote(str(find(given.name).target_file(stack)))}")
     return 0
 
 

@@ -49,11 +49,10 @@ def add(verb: Callable[..., argparse.ArgumentParser]) -> None:
 
 
 def count(text: str) -> int:
-    """A number of things, from one up. Raises ValueError."""
-    number = int(text)
-    if number < 1:
-        raise ValueError(text)
-    return number
+    """A number of things, from one up. Raises ArgumentTypeError."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 up")
+    return int(text)
 
 
 def _chosen(given: argparse.Namespace) -> list[Fault]:
