@@ -8,11 +8,15 @@ _ASK_S = 20.0
 
 
 def commit() -> str:
-    """The commit of this repository, with `-changed` where its files differ from it; `unknown` outside of git."""
+    """The commit of this repository, with `-changed` where its code differs from it; `unknown` outside of git.
+
+    The results that are kept beside the code decide nothing, and one is taken after the other.
+    """
     head = _git("rev-parse", "HEAD")
     if head is None:
         return "unknown"
-    changed = _git("status", "--porcelain", "--", "target", "rollback", "perf", "checks", "reports", "drills")
+    code = ("target", "rollback", "perf", "checks", "reports", "drills", ":(exclude)drills/matrix/*.json")
+    changed = _git("status", "--porcelain", "--", *code)
     return head + ("-changed" if changed else "")
 
 
