@@ -179,9 +179,13 @@ def show(found: Triage, screen: Screen) -> None:
     if holding or unknown:
         screen.line()
     if found.scenario is None:
-        quiet = len(found.triggers) - len(unknown) - sum(not trigger.applies for trigger in found.triggers)
+        apart = sum(not trigger.applies for trigger in found.triggers)
+        quiet = len(found.triggers) - len(unknown) - apart
         verdict = "could not tell" if unknown else "no trigger holds"
-        screen.line(f"{verdict} · {quiet} of {len(found.triggers)} ruled out · {found.requests} requests")
+        rest = f", {apart} not applicable" if apart else ""
+        screen.line(
+            f"{verdict} · {quiet} of {len(found.triggers)} ruled out{rest} · {found.requests} requests"
+        )
     else:
         screen.line(f"Scenario {found.scenario}: {found.title} · {found.requests} requests", "fail")
     if found.cure is not None:

@@ -1,6 +1,7 @@
 """Triage names the scenario, the evidence, and the lowest level that cures it."""
 
 import io
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -340,6 +341,24 @@ async def test_what_cannot_be_told_is_neither_green_nor_a_sign(deployment: Any, 
     show(found, Screen(stream, width=100))
     assert "? error_share > 5%" in stream.getvalue()
     assert stream.getvalue().rstrip().splitlines()[-1].startswith("could not tell")
+
+
+async def test_every_trigger_is_counted_once(deployment: Any, triage: Any) -> None:
+    deployment.fails_every = 25
+    deployment.target = msgspec.structs.replace(deployment.target, objects=None, database=None)
+    found = await triage(deployment)
+    stream = io.StringIO()
+    show(found, Screen(stream, width=100))
+    last = stream.getvalue().rstrip().splitlines()[-1]
+    counted = re.search(r"(\d+) of (\d+) ruled out, (\d+) not applicable", last)
+    assert counted is not None, last
+    quiet, every, apart = map(int, counted.groups())
+    assert (
+        every
+        == len(found.triggers)
+        == quiet + apart + stream.getvalue().count("\n? ") + (stream.getvalue().startswith("? "))
+    )
+    assert apart >= 1
 
 
 async def test_the_page_ends_with_what_to_type(deployment: Any, triage: Any) -> None:
