@@ -105,7 +105,7 @@ class OutOfDescriptors(Fault, frozen=True):
             process = psutil.Process(was.pid)
             if process.create_time() == was.started:
                 process.rlimit(resource.RLIMIT_NOFILE, (was.soft, was.hard))
-        at.stack.wait_service()
+        at.stack.restart_service()  # it remembers a provider that it could not reach until it needs that one again
 
 
 class CpuStarved(Fault, frozen=True):
@@ -153,7 +153,7 @@ class CpuStarved(Fault, frozen=True):
             process.kill()
         for process in at.stack.service_processes():
             process.resume()
-        at.stack.wait_service()
+        at.stack.restart_service()  # as above, of one that came too late
 
 
 class Grown(Fault, frozen=True):
