@@ -156,6 +156,12 @@ def _of(faults: tuple[Fault, ...], name: str) -> Fault:
     return next(fault for fault in faults if fault.name == name)
 
 
+# What is asked only once or twice can fall on one error among many requests.
+_ASKED_ONCE = (
+    *("stt_success_rate", "all_providers_healthy", "provider_fallback_working"),
+    *("bad_input_refused", "metrics_exposed", "service_ready"),
+)
+
 FAULTS: tuple[Fault, ...] = (
     *(
         FrontFault(
@@ -163,11 +169,9 @@ FAULTS: tuple[Fault, ...] = (
             says=f"{percent} % of the requests are answered 500",
             part="front",
             must=("error_rate", "tts_success_rate") if percent > 2 else ("error_rate",),
-            # What is asked only once or twice can fall on such an answer as well.
-            may=(
-                *("stt_success_rate", "all_providers_healthy", "provider_fallback_working"),
-                *("bad_input_refused", "metrics_exposed", "service_ready"),
-            ),
+            may=_ASKED_ONCE,
+            # The usual requests do not tell so small a share, and so what was asked once can be all that they tell.
+            shows=("error_rate", *_ASKED_ONCE) if percent < 2 else (),
             scenario=2 if percent >= 10 else None,
             behaviour=Behaviour(error_share=percent / 100),
             seen=_errors,
