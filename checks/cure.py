@@ -153,18 +153,16 @@ async def _providers(scene: Scene, _: Standing, holding: set[str]) -> Cure | Non
     failing = [each.name for each in used if not each.ok] + list(await triggers.unreached(scene, used))
     if failing or signs != {_SLOWER}:
         return Cure(1, "the environment is as recorded", advice.providers(scene.survey.target, failing))
-    order = await scene.survey.providers()
-    why = slower_than_another(sorted(used, key=lambda each: order.index(each.name)))
-    if why is None:
-        return None
-    return Cure(1, why, advice.providers(scene.survey.target, order[:1]))
-
-
-def slower_than_another(used: list[Direct]) -> str | None:
-    """Why the first of the providers is what makes the service slow: another one takes far less for the same."""
     if not used:
         return None
-    first, *others = used
+    order = await scene.survey.providers()
+    first, *others = sorted(used, key=lambda each: order.index(each.name))
+    why = slower_than_another(first, others)
+    return Cure(1, why, advice.providers(scene.survey.target, [first.name])) if why else None
+
+
+def slower_than_another(first: Direct, others: list[Direct]) -> str | None:
+    """Why the first of the providers is what makes the service slow: another one takes far less for the same."""
     for what, taken in (("synthesis", "speaks_s"), ("transcription", "hears_s")):
         its = getattr(first, taken)
         quicker = {each.name: getattr(each, taken) for each in others if each.ok and getattr(each, taken)}
