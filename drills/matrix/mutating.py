@@ -53,15 +53,14 @@ def mutate(
                         note(mutant, kept)
                         say(f"  {line_of(mutant)}")
             keep_logs(folder / "stack-1")
-    order = {name: number for number, name in enumerate(criteria)}
-    found = sorted(done.values(), key=lambda mutant: (order[mutant.criterion], mutant.kind))
-    return Mutants(
+    found = Mutants(
         stack=kind,
         commit=at,
         taken_at=now(),
         seconds=round(time.monotonic() - began, 1),
-        mutants=tuple(found),
+        mutants=tuple(done.values()),
     )
+    return mutants.merged(None, found, criteria)
 
 
 def _against(stack: Stack, fault: Fault, criteria: tuple[str, ...], runs: Path) -> Iterator[Mutant]:
