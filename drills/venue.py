@@ -104,13 +104,9 @@ class Venue:
         )
         self._lock.enter_context(held(lock, StackError(busy)))
         self._opened = True
-        self.close()
-        self._drills("up", _UP_S, "--stack", self.kind)
-
-    def close(self) -> None:
-        """Take down what lies there, if anything does."""
         if (self.folder / "stack.json").exists():
             self._down()
+        self._drills("up", _UP_S, "--stack", self.kind)
 
     def renew(self) -> None:
         """Another stack in place of one that a drill could not put right. Raises StackError for one not their own."""
