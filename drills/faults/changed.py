@@ -40,11 +40,16 @@ class ChangedOnHost(Fault, frozen=True, kw_only=True):
     def heal(self, at: Place) -> None:
         shutil.copy2(at.saved / self.file.name, self._path(at))
         at.stack.restart_service()
-        for live in (at.stack.layout.service / PACKAGE, at.stack.layout.service / "requirements.txt"):
-            clear_away(live)
+        clear_away_code(at.stack)
 
     def _path(self, at: Place) -> Path:
         return at.stack.layout.service / PACKAGE / self.file
+
+
+def clear_away_code(stack: Stack) -> None:
+    """Remove what rollbacks have set aside of the code: a drill has seen it."""
+    for live in (PACKAGE, "requirements.txt"):
+        clear_away(stack.layout.service / live)
 
 
 def edited(text: str, old: str, new: str) -> str:

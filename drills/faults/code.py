@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Literal
 
 from drills.faults import second
-from drills.faults.changed import PACKAGE, ChangedOnHost, edited
+from drills.faults.changed import PACKAGE, ChangedOnHost, clear_away_code, edited
 from drills.faults.fault import Fault, FaultError, Place
 from drills.faults.recorded import Recorded
-from drills.faults.virtualenv import clear_away, goes_down
+from drills.faults.virtualenv import goes_down
 from drills.front.behaviour import Behaviour
 from drills.stacks import releases, service
 from drills.stacks.commands import Commands
@@ -127,8 +127,7 @@ class StaleBytecode(Fault, frozen=True):
     def heal(self, at: Place) -> None:
         shutil.rmtree(self._path(at).parent / "__pycache__", ignore_errors=True)
         at.stack.restart_service()
-        clear_away(at.stack.layout.service / PACKAGE)
-        clear_away(at.stack.layout.service / "requirements.txt")
+        clear_away_code(at.stack)
 
 
 class NewEnvironment(Recorded, frozen=True):
@@ -260,8 +259,7 @@ class DamagedFile(Fault, frozen=True):
         shutil.copy2(at.saved / self.file.name, path)
         shutil.rmtree(path.parent / "__pycache__", ignore_errors=True)
         at.stack.restart_service()
-        for live in (at.stack.layout.service / PACKAGE, at.stack.layout.service / "requirements.txt"):
-            clear_away(live)
+        clear_away_code(at.stack)
 
 
 FAULTS: tuple[Fault, ...] = (
