@@ -44,10 +44,12 @@ def code(target: Target, here: str | None, recorded: str | None) -> str:
     return files(target) if here is None or at_rest else git(target)
 
 
-def compiled(target: Target, restart: str) -> str:
-    """Level 2: code without what Python has compiled of another; by hand where there is no backup of it."""
+def compiled(target: Target, here: str | None, restart: str) -> str:
+    """Level 2: code without what Python has compiled of another; by hand without a backup of it and without git."""
     if target.code is None or target.code.backups is not None:
         return files(target)
+    if here is not None:
+        return git(target)
     return f"remove the `__pycache__` folders in {target.code.checkout}/{target.code.package}, then {restart}"
 
 

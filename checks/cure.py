@@ -82,7 +82,7 @@ async def _ways(scene: Scene, seen: Standing) -> list[Cure]:
     if seen.code:
         ways.append(Cure(2, seen.code[0], advice.code(target, *seen.revisions)))
     elif seen.compiled:
-        command = advice.compiled(target, scene.survey.host.command("restart"))
+        command = advice.compiled(target, seen.revisions[0], scene.survey.host.command("restart"))
         ways.append(Cure(2, seen.compiled[0], command))
     if seen.image:
         ways.append(Cure(3, seen.image[0], advice.containers(target)))

@@ -59,7 +59,7 @@ class HostFacts:
         self.virtualenv: Part[virtualenv.Files] = _after(quiet, self._virtualenv)
         self.code: Part[CodeRecord] = _after(quiet, lambda: capture.code(target, host))
         self.newest_code: Part[tuple[float, str]] = _after(quiet, self._newest_code)
-        self.bytecode: Part[list[str]] = _after(quiet, self._bytecode)
+        self.bytecode: Part[list[str]] = _after(quiet, lambda: bytecode.of_service(target, host))
         self.image: Part[str | None] = _after(quiet, self._image)
         self.all_records: Part[list[Record]] = _after(quiet, records.all)
         self.why_down: Part[list[str]] = _now(self._why_down)
@@ -136,14 +136,6 @@ class HostFacts:
         assert self.target.virtualenv is not None
         path = self.target.virtualenv.path.rstrip("/")
         return virtualenv.look(self.host, path, path)
-
-    def _bytecode(self) -> list[str]:
-        """Sources of the package of which Python has compiled, and would run, something else."""
-        assert self.target.code is not None
-        assert self.target.virtualenv is not None
-        interpreter = f"{self.target.virtualenv.path.rstrip('/')}/bin/python"
-        folder = f"{self.target.code.checkout}/{self.target.code.package}"
-        return bytecode.stale(self.host, interpreter, folder)
 
     def _image(self) -> str | None:
         service = service_of(self.target, self.host)

@@ -135,7 +135,8 @@ async def test_code(survey: Survey, decide: Decide, target: Target, record: Reco
 async def test_process_code(survey: Survey, decide: Decide, target: Target) -> None:
     compiled = await standing.compiled(survey)
     if compiled:
-        then = advice.compiled(target, survey.host.command("restart"))
+        here = (await survey.host.code()).revision
+        then = advice.compiled(target, here, survey.host.command("restart"))
         decide.require("process_runs_current_code", compiled, summary="", next=then)
         return
     changed, path = await survey.host.newest_code()

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from target.description import Target
 from target.errors import HostError
 from target.host import Host
 
@@ -45,15 +46,29 @@ for folder, folders, names in os.walk(sys.argv[1]):
             source = file.read()
         if used(compiled, source, path) and not same(compiled, source, path):
             stale.append(path)
+            if sys.argv[2:]:
+                os.unlink(importlib.util.cache_from_source(path))
 print(json.dumps(sorted(stale)))
 """
 
 
-def stale(host: Host, interpreter: str, folder: str) -> list[str]:
-    """The sources below a folder of which `interpreter` would run something else. Raises HostError: it cannot tell."""
-    ran = host.run([interpreter, "-I", "-B", "-c", _LOOK, folder], timeout_s=_LOOK_S)
+def stale(host: Host, interpreter: str, folder: str, *, forget: bool = False) -> list[str]:
+    """The sources below a folder of which `interpreter` would run something else; `forget` removes what it would run.
+
+    Raises HostError: it cannot tell, or something cannot be removed.
+    """
+    more = ["forget"] if forget else []
+    ran = host.run([interpreter, "-I", "-B", "-c", _LOOK, folder, *more], timeout_s=_LOOK_S)
     try:
         return msgspec.json.decode(ran.stdout, type=list[str])
     except msgspec.DecodeError:
         said = (ran.stderr.strip() or f"status {ran.status}").splitlines()[-1]
         raise HostError(f"{interpreter} on {host.url} cannot tell what it has compiled: {said}") from None
+
+
+def of_service(target: Target, host: Host, *, forget: bool = False) -> list[str]:
+    """`stale` of the service's package; none where the target does not name both code and virtualenv."""
+    if target.code is None or target.virtualenv is None:
+        return []
+    interpreter = f"{target.virtualenv.path.rstrip('/')}/bin/python"
+    return stale(host, interpreter, f"{target.code.checkout}/{target.code.package}", forget=forget)

@@ -82,6 +82,17 @@ def test_a_broken_source_behind_what_was_compiled_of_another_is_stale(package, w
     assert look(package) == [str(package / "one.py")]
 
 
+def test_what_is_stale_can_be_removed_and_nothing_else(package):
+    for name in ("one.py", "never_imported.py"):
+        py_compile.compile(str(package / name), doraise=True)
+    edit(package / "one.py", "good", "else", keep_time=True)
+    assert stale(Host("local://"), sys.executable, str(package.parent), forget=True) == [
+        str(package / "one.py")
+    ]
+    assert look(package) == []
+    assert [path.name.split(".")[0] for path in package.glob("__pycache__/*")] == ["never_imported"]
+
+
 def test_an_interpreter_that_cannot_tell_says_so(package):
     with pytest.raises(HostError, match="cannot tell what it has compiled"):
         stale(Host("local://"), "/nowhere/python", str(package))

@@ -153,6 +153,7 @@ def test_a_program_that_cannot_start_has_failed(folder: Path) -> None:
         HostError, match=r"restart fragile: .*ERROR \(spawn error\); look at: .* tail fragile"
     ):
         fragile.restart()
+    wait_for(fragile, "failed")  # for a moment it is still one that may be tried again
     status = fragile.status()
     assert (status.state, status.pid, status.started_at) == ("failed", None, None)
     assert status.detail.startswith("FATAL")

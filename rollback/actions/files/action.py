@@ -134,11 +134,8 @@ class FilesAction(SwapAction[FilesPlan]):
 
     def _misread(self) -> bool:
         """Whether Python runs something else than the code in place, which it had compiled of another."""
-        if self.site.target.virtualenv is None:
-            return False
-        python = f"{self.site.target.virtualenv.path.rstrip('/')}/bin/python"
         try:
-            return bool(bytecode.stale(self.site.host, python, f"{self.checkout}/{self.code.package}"))
+            return bool(bytecode.of_service(self.site.target, self.site.host))
         except HostError:
             return False
 

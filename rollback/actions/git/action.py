@@ -6,7 +6,7 @@ from rollback import migration
 from rollback.action import Action, Survey
 from rollback.actions.git import preflight
 from rollback.actions.git.checkout import Checkout, Look
-from rollback.actions.git.steps import Deploy, GitPlan, Keep, Push, Switch, some
+from rollback.actions.git.steps import Deploy, Forget, GitPlan, Keep, Push, Switch, some
 from rollback.destination import destination
 from rollback.difference import same_revision
 from rollback.errors import Refused, StepFailed
@@ -15,7 +15,7 @@ from rollback.proof import Prove
 from rollback.readiness import ask_health, ready, started, started_after
 from rollback.site import Site
 from rollback.step import Finding, Step
-from target import environment
+from target import bytecode, environment
 from target.description import Code
 from target.errors import ApiError, HostError, RecordError, TargetError
 from target.record import Record, describe
@@ -72,8 +72,13 @@ class GitAction(Action[GitPlan]):
             preflight.refuse_commit(self.checkout, look, name)
             found += preflight.findings(look, name)
             found += migration.judge(self.site, record) if record is not None else []
+        stale = self._stale()
+        if stale:
+            found.append(
+                Finding(f"Python runs what it has compiled of other code for {some(stale)}: that goes too")
+            )
         serves = health.revision if health is not None and health.revision else look.commit
-        current = there and young and same_revision(serves, look.commit)
+        current = there and young and not stale and same_revision(serves, look.commit)
         if current and not works:
             raise Refused(
                 f"{self.checkout.folder} is at {name} already, clean, and the process runs with it: {seen}. The code "
@@ -88,6 +93,7 @@ class GitAction(Action[GitPlan]):
             before=look.head,
             branch_before=look.branch,
             restart_only=there,
+            stale=bool(stale),
             was_ready=works,
             to=self.to,
             record=record.name if record else None,
@@ -117,12 +123,14 @@ class GitAction(Action[GitPlan]):
         return plan
 
     def changes(self, plan: GitPlan) -> tuple[Step, ...]:
+        forget = [Forget(self.checkout, plan)] if plan.stale else []
         if plan.restart_only:
-            return ()
+            return tuple(forget)
         steps: list[Step] = [
             *migration.steps(self.site, plan.migration),
             Keep(self.checkout, plan),
             Switch(self.checkout, plan),
+            *forget,
         ]
         if plan.push:
             steps.append(Push(self.checkout, plan))
@@ -269,6 +277,14 @@ class GitAction(Action[GitPlan]):
         tags = look.lines("tags")
         words = (record.version or record.name) if record is not None else tags[0] if tags else "commit"
         return f"{words} ({look.commit[:7]})"
+
+    def _stale(self) -> list[str]:
+        """The files of the package of which Python would run something else; none where that cannot be told."""
+        try:
+            found = bytecode.of_service(self.site.target, self.site.host)
+        except HostError:
+            return []
+        return [name.removeprefix(f"{self.checkout.folder}/") for name in found]
 
     def _status(self) -> ServiceStatus:
         try:

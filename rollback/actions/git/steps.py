@@ -11,6 +11,7 @@ from rollback.errors import Refused, StepFailed
 from rollback.migration import Migration
 from rollback.site import Site
 from rollback.step import Course, Finding, Step
+from target import bytecode
 from target.errors import PastDeadline
 
 _PUSH_S = 60.0
@@ -27,8 +28,9 @@ class Module(msgspec.Struct, frozen=True):
 class GitPlan(Plan, frozen=True, kw_only=True):
     """The checkout `folder` goes from `before` (on the branch `branch_before`, empty: detached) to `commit`.
 
-    `branch` is made for it. `restart_only`: the commit is there, clean; the process is not. `to` is what the person
-    named. `push` and `deploy`: whether those steps are part of it. `name` is the commit in words.
+    `branch` is made for it. `restart_only`: the commit is there, clean; the process is not. `stale`: what Python has
+    compiled of other code, and would run, goes too. `to` is what the person named. `push` and `deploy`: whether those
+    steps are part of it. `name` is the commit in words.
     """
 
     folder: str
@@ -39,6 +41,7 @@ class GitPlan(Plan, frozen=True, kw_only=True):
     before: str
     branch_before: str
     restart_only: bool
+    stale: bool = False
     to: str | None
     record: str | None
     expected_before: str | None
@@ -157,6 +160,35 @@ class Switch(_GitStep):
         kept = f"; what was changed since is kept on {found}" if found else ""
         where = plan.branch_before.removeprefix("refs/heads/") or "a detached HEAD"
         return f"{where} at {plan.before[:7]} again, with the work tree of before{kept}"
+
+
+class Forget(_GitStep):
+    """Removes what Python has compiled of other code and would run: its source had the same time and size."""
+
+    name = "forget compiled"
+
+    @property
+    def commands(self) -> tuple[str, ...]:
+        return ("remove from __pycache__ what Python would run, and is not what the source beside it says",)
+
+    @property
+    def undoes(self) -> str:
+        return ""
+
+    def apply(self, _: Course, /) -> None:
+        self._gone = self._stale(forget=True)
+
+    def verify(self) -> str:
+        if left := self._stale(forget=False):
+            raise StepFailed(f"Python would still run what it has compiled of other code for {some(left)}")
+        return f"of {some(gone)}" if (gone := getattr(self, "_gone", [])) else "none is left"
+
+    def undo(self, _: Course, /) -> str:
+        return "Python compiles anew what it runs"
+
+    def _stale(self, *, forget: bool) -> list[str]:
+        found = bytecode.of_service(self.site.target, self.site.host, forget=forget)
+        return [name.removeprefix(f"{self.plan.folder}/") for name in found]
 
 
 class Push(_GitStep):

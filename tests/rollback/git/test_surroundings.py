@@ -1,11 +1,14 @@
 """Remotes, submodules, shallow and partial clones, git-lfs, hooks, owners, bytecode: what each comes to."""
 
+import importlib.util
 import os
+import py_compile
 import shutil
 import signal
 import stat
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -254,6 +257,29 @@ def test_a_process_that_was_not_restarted_needs_the_restart_only(code):
     assert code.branch() == "", "no branch is made where nothing is to be switched"
     names = [line["name"] for line in code.place.journals()[-1] if line["event"] == "done"]
     assert names == ["restart", "prove"]
+
+
+def test_what_python_has_compiled_of_other_code_goes_though_the_checkout_is_right(code):
+    virtualenv = code.place.folder / "venv"
+    (virtualenv / "bin").mkdir(parents=True, exist_ok=True)
+    shutil.copy(sys.executable, virtualenv / "bin" / "python")
+    code.place.write_target(code={"checkout": str(code.folder)}, virtualenv={"path": str(virtualenv)})
+    git(code.folder, "checkout", "--quiet", "v2.3.1")
+    run(code)
+    core = code.folder / PACKAGE / "core.py"
+    other = core.with_name("other.py")
+    other.write_text("LIMIT = 70\n")
+    compiled = Path(importlib.util.cache_from_source(str(core)))
+    mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
+    py_compile.compile(str(other), str(compiled), doraise=True, invalidation_mode=mode)
+    other.unlink()
+    code.place.restart()
+    out = run(code)
+    assert f"{PACKAGE}/core.py: that goes too" in out
+    names = [line["name"] for line in code.place.journals()[-1] if line["event"] == "done"]
+    assert names == ["forget compiled", "restart", "prove"]
+    assert not compiled.exists()
+    assert "already there" in run(code)
 
 
 def test_a_process_that_serves_another_checkout_is_noticed(code):
