@@ -7,6 +7,8 @@ from drills.faults.catalogue import FAULTS, find, of_family
 from drills.faults.fault import Fault, FaultError
 from rollback.catalogue import OFFERS
 
+_EARLY = ("configuration", "code", "storage")
+
 
 def rehearsed(stack: str) -> dict[str, Fault]:
     """For each action the first fault that it cures on that kind of stack."""
@@ -36,7 +38,8 @@ def chosen(
 ) -> list[Fault]:
     """The faults to drill on that kind of stack, in the order of the catalogue; `names` are faults' or actions'.
 
-    Raises FaultError: a name that there is not, a fault that cannot be made there, or nothing at all.
+    Of all, those of storage come early: each drill adds to the bucket, and these go over the whole of it.
+        Raises FaultError: a name that there is not, a fault that cannot be made there, or nothing at all.
     """
     rehearsals = rehearsed(stack)
     if names and (family is not None or every or each_family):
@@ -52,6 +55,8 @@ def chosen(
         return of_each_family(stack)
     among = of_family(family) if every or family is not None else rehearsals.values()
     faults = [fault for fault in among if stack in fault.stacks]
+    if every:
+        faults.sort(key=lambda fault: fault.family not in _EARLY)
     if not faults:
         raise FaultError(f"no fault of that kind can be made on the stack {stack}")
     return faults
