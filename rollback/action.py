@@ -74,6 +74,10 @@ class Action(ABC, Generic[P]):
     def changed(self, plan: P) -> float:
         """When what runs was last switched, by the host's clock: only a younger process can have it."""
 
+    def reverts(self, plan: P) -> bool:
+        """Whether an undo would bring anything back: not where the service was restarted, and nothing else changed."""
+        return any(step.undoes for step in self.changes(plan))
+
     def steps(self, plan: P) -> tuple[Step, ...]:
         """All steps, in order."""
         if not self.restarts:

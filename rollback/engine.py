@@ -129,7 +129,7 @@ class Engine(Generic[P]):
             book.append(self._first_line(run, plan, None))
             with self._turn(plan, book, still_held) as turn:
                 finish = turn.forward(set(), set())
-        return self._result(finish, survey.goal, run)
+        return self._result(finish, survey.goal, run, reverts=self.action.reverts(plan))
 
     def _resume(self, order: Order, held: Held | None, note: str, last: Story) -> Result:
         plan = self._plan_of(last)
@@ -158,7 +158,7 @@ class Engine(Generic[P]):
                     if last.back
                     else turn.forward(last.applied, last.begun)
                 )
-        return self._result(finish, goal, last.run)
+        return self._result(finish, goal, last.run, reverts=self.action.reverts(plan))
 
     def _take_back(self, order: Order, held: Held | None, note: str, last: Story | None) -> Result:
         if last is None or not last.open:
@@ -166,6 +166,8 @@ class Engine(Generic[P]):
         plan = self._plan_of(last)
         goal = f"undo of {last.run}"
         self._head(goal, "dry run" if order.dry_run else "")
+        if not self.action.reverts(plan):
+            raise Refused(f"nothing to undo: {last.run} restarted the service and changed nothing else")
         self._preflight(self.action.check_undo(plan), note)
         if order.dry_run:
             return self._show(self.action.steps(plan), goal, back=True)
@@ -362,7 +364,7 @@ class Engine(Generic[P]):
                 budget=self.budget,
             )
 
-    def _result(self, finish: Finish, goal: str, run: str | None = None) -> Result:
+    def _result(self, finish: Finish, goal: str, run: str | None = None, *, reverts: bool = False) -> Result:
         return Result(
             host=self.site.host.url,
             action=self.action.name,
@@ -374,4 +376,5 @@ class Engine(Generic[P]):
             seconds=self.budget.used,
             budget_s=self.budget.seconds,
             why=finish.why,
+            reverts=reverts,
         )

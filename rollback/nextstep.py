@@ -30,7 +30,7 @@ def conclusion(result: Result, options: Namespace) -> list[str]:
         return [with_target(f"{result.outcome}: {result.why}", options)]
     match result.outcome:
         case "done":
-            lines = [f"done in {took}", "  now   pytest -m post_rollback", f"  undo  {action} --undo"]
+            lines = [f"done in {took}", "  now   pytest -m post_rollback", *_undo(result, action)]
         case "nothing to do":
             lines = [f"already there: {result.why}; nothing to do", "  now   pytest -m post_rollback"]
         case "planned":
@@ -60,6 +60,10 @@ def conclusion(result: Result, options: Namespace) -> list[str]:
                 f"  give up  {action} --abandon WHY    where it cannot be: other actions are free again",
             ]
     return [with_target(line, options) for line in lines]
+
+
+def _undo(result: Result, action: str) -> list[str]:
+    return [f"  undo  {action} --undo"] if result.reverts else []
 
 
 def with_target(text: str, options: Namespace) -> str:

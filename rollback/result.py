@@ -51,6 +51,7 @@ class PlannedStep(msgspec.Struct, frozen=True):
 class Result(msgspec.Struct, frozen=True, kw_only=True):
     """One host's part. `why` says what failed; `journal` is the file on the host, None where none was written.
 
+    `reverts`: whether an undo of it would bring anything back.
     `plan` and `expected_s` (the median of `rehearsals` earlier runs, None where there is none) are of a dry run.
     """
 
@@ -67,6 +68,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float = 0.0
     budget_s: float = 0.0
     why: str = ""
+    reverts: bool = False
 
     @property
     def exit_code(self) -> int:

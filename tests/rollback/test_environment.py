@@ -197,6 +197,8 @@ def test_restored_but_not_restarted_needs_the_restart_only(quick):
         "restart",
         "prove",
     ]
+    assert "--undo" not in out, "a command that is refused is not named"
+    assert quick.run("environment", "--undo")[0] == 5
 
 
 def test_named_file(quick):

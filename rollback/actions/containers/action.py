@@ -135,8 +135,6 @@ class ContainersAction(Action[ContainersPlan]):
             Files(self.site, plan).check_resume(self.name)
 
     def check_undo(self, plan: ContainersPlan) -> list[Finding]:
-        if plan.restart_only:
-            raise Refused("nothing to undo: the last run made the container anew and changed no file")
         found = Files(self.site, plan).check_undo(
             "name another image: python -m rollback containers --to IMAGE"
         )

@@ -120,8 +120,6 @@ class EnvironmentAction(Action[EnvironmentPlan]):
         Files(self.site, plan).check_resume(self.name)
 
     def check_undo(self, plan: EnvironmentPlan) -> list[Finding]:
-        if plan.restart_only:
-            raise Refused("nothing to undo: the last run restarted the service and changed no file")
         found = Files(self.site, plan).check_undo(
             "name another file: python -m rollback environment --to FILE"
         )

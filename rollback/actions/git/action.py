@@ -180,8 +180,6 @@ class GitAction(Action[GitPlan]):
             )
 
     def check_undo(self, plan: GitPlan) -> list[Finding]:
-        if plan.restart_only:
-            raise Refused("nothing to undo: the last run restarted the service and changed no file")
         look = self.checkout.look(plan.branch_before or plan.before)
         preflight.refuse_unusable(self.checkout, look)
         if look.commit != plan.before:

@@ -121,12 +121,10 @@ class SetAction(Action[SetPlan]):
             action.check_resume(part, back=back)
 
     def check_undo(self, plan: SetPlan) -> list[Finding]:
-        changing = [(name, action, part) for name, action, part in self._parts(plan) if action.changes(part)]
-        if not changing:
-            raise Refused("nothing to undo: the last run restarted the service and changed nothing else")
         return [
             Finding(f"{name}: {finding.says}", finding.doubt, finding.minor)
-            for name, action, part in changing
+            for name, action, part in self._parts(plan)
+            if action.reverts(part)
             for finding in action.check_undo(part)
         ]
 

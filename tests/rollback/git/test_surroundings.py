@@ -276,6 +276,8 @@ def test_what_python_has_compiled_of_other_code_goes_though_the_checkout_is_righ
     code.place.restart()
     out = run(code)
     assert f"{PACKAGE}/core.py: that goes too" in out
+    assert "--undo" not in out
+    assert "restarted the service and changed nothing else" in run(code, "--undo", status=5)
     names = [line["name"] for line in code.place.journals()[-1] if line["event"] == "done"]
     assert names == ["forget compiled", "restart", "prove"]
     assert not compiled.exists()
