@@ -35,9 +35,10 @@ class Typed(msgspec.Struct, frozen=True):
 
     @property
     def says(self) -> str:
-        """Its last line, for one line of evidence."""
-        lines = (self.errors or self.out).strip().splitlines()
-        return f"exit {self.exit}{': ' + lines[-1].strip()[:200] if lines else ''}"
+        """Its last line that is not indented, which says how it ended, for one line of evidence."""
+        lines = [line for line in (self.errors or self.out).splitlines() if line.strip()]
+        told = [line for line in lines if not line[0].isspace()] or lines
+        return f"exit {self.exit}{': ' + told[-1].strip()[:200] if told else ''}"
 
 
 class Operator:
