@@ -80,7 +80,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     verb("status", "the parts of a stack and its active faults").set_defaults(run=_status)
     faults = verb("faults", "the faults that can be injected", folder=False)
-    faults.add_argument("--json", action="store_true", help="as JSON: name, family, says, cure")
+    faults.add_argument(
+        "--json",
+        action="store_true",
+        help="as JSON: all that a fault says of itself, the checks that must, may and must not fail too",
+    )
     faults.set_defaults(run=_faults)
     inject = verb("inject", "inject a fault and prove that it landed")
     inject.add_argument("name", help="one of `faults`")
@@ -229,9 +233,12 @@ def _faults(given: argparse.Namespace) -> int:
         say(msgspec.json.format(msgspec.json.encode(entries)).decode())
         return 0
     width = max(len(entry.name) for entry in entries)
-    for entry in entries:
-        cure = f"cured by {entry.cure}" if entry.cure else "no cure here"
-        say(f"{entry.name:<{width}}  {entry.family:<13}  {cure:<20}  {entry.says}")
+    for number, entry in enumerate(entries):
+        if number == 0 or entry.family != entries[number - 1].family:
+            say(f"{entry.family:<{width + 2}}  scenario  cured by")
+        scenario = str(entry.scenario or "-")
+        cure = "restart" if entry.restart else entry.cure or "-"
+        say(f"  {entry.name:<{width}}  {scenario:<8}  {cure:<11}  {entry.says}")
     return 0
 
 

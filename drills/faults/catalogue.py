@@ -2,6 +2,7 @@
 
 import difflib
 
+from checks.criterion import criteria
 from drills.faults import (
     code,
     configuration,
@@ -34,7 +35,14 @@ FAULTS: tuple[Fault, ...] = (
 
 def entries() -> list[Entry]:
     """The list of faults."""
-    return [Entry(fault.name, fault.family, fault.says, fault.cure) for fault in FAULTS]
+    known = tuple(criteria({}, where="the list of faults"))
+    return [_entry(fault, known) for fault in FAULTS]
+
+
+def _entry(fault: Fault, known: tuple[str, ...]) -> Entry:
+    told = {name: getattr(fault, name) for name in Entry.__struct_fields__ if name != "must_not"}
+    touched = {*fault.must, *fault.may}
+    return Entry(**told, must_not=tuple(name for name in known if name not in touched))
 
 
 def find(name: str) -> Fault:

@@ -87,10 +87,22 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
         raise NotImplementedError
 
 
-class Entry(msgspec.Struct, frozen=True):
-    """A fault as the list tells of it."""
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """A fault as the list tells of it: what `Fault` says, and the criteria that must not fail while it is active."""
 
     name: str
     family: str
     says: str
+    part: str
+    scenario: int | None
+    level: int | None
     cure: str | None
+    restart: bool
+    must: tuple[str, ...]
+    may: tuple[str, ...]
+    must_not: tuple[str, ...]
+    first: tuple[str, ...]
+    stacks: tuple[str, ...]
+    budget: int | None
+    alone: bool
+    root: bool

@@ -48,7 +48,7 @@ FAULTS: tuple[Fault, ...] = (
             "tts_success_rate",
             "stt_success_rate",
         ),
-        shows=("components_healthy", "service_ready"),
+        shows=("components_healthy",),
         scenario=3,
         cure="set",
         faults=_of(

@@ -49,7 +49,9 @@ def test_up_where_nothing_can_be_made_is_one_clear_line(tmp_path):
 def test_the_list_has_a_line_for_each_fault():
     lines = drills("faults").stdout.splitlines()
     assert len(lines) > 20
-    assert any(line.startswith("bucket-missing ") and " storage " in line for line in lines)
+    storage = next(number for number, line in enumerate(lines) if line.startswith("storage "))
+    assert any(line.startswith("  bucket-missing ") for line in lines[storage + 1 :])
+    assert all(len(line) < 160 for line in lines), "it is read on a terminal"
 
 
 @pytest.mark.drill

@@ -7,6 +7,7 @@ import sys
 import pytest
 import yaml
 
+from checks.criterion import criteria
 from drills.faults import catalogue
 from drills.faults.fault import FaultError
 from rollback.catalogue import OFFERS
@@ -77,7 +78,7 @@ def test_every_fault_shows_in_a_criterion_that_there_is(request):
         assert {*fault.first, *fault.must, *fault.may} <= known, fault.name
 
 
-def test_the_json_list_has_name_family_says_cure():
+def test_the_json_list_has_all_that_a_fault_says_of_itself():
     ran = subprocess.run(
         [sys.executable, "-m", "drills", "faults", "--json"],
         capture_output=True,
@@ -87,10 +88,17 @@ def test_the_json_list_has_name_family_says_cure():
     )
     listed = json.loads(ran.stdout)
     assert {entry["name"] for entry in listed} == {fault.name for fault in catalogue.FAULTS}
-    assert all(set(entry) == {"name", "family", "says", "cure"} for entry in listed)
     assert {"environment", None} <= {entry["cure"] for entry in listed} <= {*OFFERS, None}
     by_name = {entry["name"]: entry for entry in listed}
-    assert by_name["bucket-missing"]["family"] == "storage"
+    missing = by_name["bucket-missing"]
+    assert (missing["family"], missing["scenario"], missing["level"]) == ("storage", 1, None)
+    assert by_name["database-password-wrong"]["level"] == 1
+    every = set(criteria({}, where="here"))
+    for entry in listed:
+        assert entry["must"], entry["name"]
+        assert {*entry["must"], *entry["may"], *entry["must_not"]} == every, entry["name"]
+        assert not {*entry["must"], *entry["may"]} & set(entry["must_not"]), entry["name"]
+        assert set(entry["first"]) <= {*entry["must"], *entry["may"]}, entry["name"]
 
 
 def test_an_unknown_name_gets_the_nearest_ones():
