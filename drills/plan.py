@@ -7,8 +7,6 @@ from drills.faults.catalogue import FAULTS, find, of_family
 from drills.faults.fault import Fault, FaultError
 from rollback.catalogue import OFFERS
 
-_EARLY = ("configuration", "code", "storage")
-
 
 def rehearsed(stack: str) -> dict[str, Fault]:
     """For each action the first fault that it cures on that kind of stack."""
@@ -38,7 +36,7 @@ def chosen(
 ) -> list[Fault]:
     """The faults to drill on that kind of stack, in the order of the catalogue; `names` are faults' or actions'.
 
-    Of all, those of storage come early: each drill adds to the bucket, and these go over the whole of it.
+    Of all, those that break the storage come first: each drill adds to the bucket, and these go over the whole of it.
         Raises FaultError: a name that there is not, a fault that cannot be made there, or nothing at all.
     """
     rehearsals = rehearsed(stack)
@@ -56,7 +54,7 @@ def chosen(
     among = of_family(family) if every or family is not None else rehearsals.values()
     faults = [fault for fault in among if stack in fault.stacks]
     if every:
-        faults.sort(key=lambda fault: fault.family not in _EARLY)
+        faults.sort(key=lambda fault: fault.part != "storage")
     if not faults:
         raise FaultError(f"no fault of that kind can be made on the stack {stack}")
     return faults
