@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import re
 from collections.abc import Awaitable, Callable
 from typing import Literal, TypeVar
 
@@ -22,7 +23,9 @@ T = TypeVar("T")
 
 # Change times of every file of the package: a copy that keeps old modification times shows there all the same.
 _CHANGE_TIMES = r"""find "$1" -name __pycache__ -prune -o -type f -exec stat -c '%.9Z %n' {} +"""
-_LAST_LINES = 20
+# Past the traceback of a start that is under way, to the end of the one before it.
+_LAST_LINES = 80
+_RAISED = re.compile(r"(\w+\.)*\w*(Error|Exception)\b")
 # supervisord names the process of a program once it has run for its `startsecs`, a second where nobody says otherwise.
 _NAMES_S = 10.0
 
@@ -85,7 +88,7 @@ class HostFacts:
             status, log = service.status(), service.logs(_LAST_LINES).strip().splitlines()
         except HostError as error:
             return [str(error)]
-        return [f"{service.name} is {status.state}: {status.detail}", *(log[-1:] if log else [])]
+        return [f"{service.name} is {status.state}: {status.detail}", *telling(log)]
 
     def _status(self) -> ServiceStatus | None:
         """What the control says; of a service that was only just started, once it names its process."""
@@ -157,6 +160,12 @@ class HostFacts:
         if status is None or status.pid is None:
             return None
         return memory.resident(self.host, status.pid)
+
+
+def telling(log: list[str]) -> list[str]:
+    """The last line that ends a traceback of Python, and the last line of all where that is another."""
+    raised = [line for line in log if _RAISED.match(line)]
+    return list(dict.fromkeys(raised[-1:] + log[-1:]))
 
 
 def _unnamed(status: ServiceStatus) -> bool:
