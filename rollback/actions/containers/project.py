@@ -1,5 +1,6 @@
 """The compose project as the compose program itself reads it, and the one edit that changes one service's image."""
 
+from pathlib import PurePosixPath
 from typing import Any
 
 import msgspec
@@ -7,9 +8,10 @@ import msgspec
 from rollback.actions.containers import span
 from rollback.actions.containers.span import Edit, NoPlaceError
 from rollback.errors import Refused
+from rollback.readiness import ask_health
 from rollback.site import Site
 from target.compose import ComposeService, Container
-from target.errors import HostError
+from target.errors import ApiError, HostError
 
 _OTHERS = r"""
 docker ps --all --filter "label=com.docker.compose.service=$1" \
@@ -102,13 +104,29 @@ class Project:
             others = host.must(["sh", "-c", _OTHERS, "sh", name]).split("\n")[:-1]
         except HostError as error:
             raise Refused(f"the service could not be restarted, so nothing was changed: {error}") from error
-        if others:
+        if others and self._may_be_meant([other.partition(" in ")[2] for other in others]):
             raise Refused(
                 f"{name} has no container in the project of {self.service.files[0]} on {host.url}, but there is one of "
                 f"the project {' and '.join(sorted(set(others)))}: correct service.compose.project or .file in the "
                 "target; nothing was changed"
             )
         return None
+
+    def _may_be_meant(self, folders: list[str]) -> bool:
+        """Whether a container of other projects, made in those folders, may be the one that the target is about.
+
+        Another deployment has its files elsewhere, and does not answer at the target's `api.url`.
+        """
+        own, *others = self.site.host.must(
+            ["realpath", "-m", "--", str(PurePosixPath(self.service.files[0]).parent), *folders]
+        ).splitlines()
+        if own in others:
+            return True
+        try:
+            ask_health(self.site)
+        except ApiError:
+            return False
+        return True
 
     def _ours(self, container: Container) -> Container:
         """Compose's own labels say of which files a container was made (1.29 as they were typed)."""

@@ -2,6 +2,8 @@
 
 import pytest
 
+from tests.rollback.containers.compose_place import ComposePlace
+
 pytestmark = pytest.mark.docker
 
 V2 = pytest.mark.parametrize("program", ["docker compose"], indirect=True)
@@ -206,6 +208,22 @@ def test_a_local_tag_that_moved_is_passed_by(place):
     code, out = place.run("containers")
     assert (code, place.runs()) == (0, "good"), out
     assert "has moved" in " ".join(out.split())
+
+
+@V2
+def test_another_deployment_of_the_same_service_does_not_stand_in_the_way(place):
+    place.start()
+    place.down()
+    folder = place.folder / "staging"
+    folder.mkdir()
+    other = ComposePlace(folder, place.engine, "docker compose")
+    try:
+        other.describe()
+        other.up()
+        code, out = place.run("containers")
+        assert (code, place.runs(), other.runs()) == (0, "good", "bad"), out
+    finally:
+        other.down()
 
 
 @V2

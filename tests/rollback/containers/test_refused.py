@@ -26,6 +26,15 @@ def test_the_project_of_another_folder(place):
     assert f"there is one of the project {place.app.name} in {place.app}" in place.is_refused()
 
 
+def test_the_files_of_another_folder(place):
+    place.start()
+    elsewhere = place.folder / "copy"
+    elsewhere.mkdir()
+    (elsewhere / "docker-compose.yml").write_text(place.plain())
+    place.write_target(file=str(elsewhere / "docker-compose.yml"))
+    assert f"there is one of the project {place.app.name} in {place.app}" in place.is_refused()
+
+
 def test_a_container_that_was_made_from_other_files(place):
     place.start()
     (place.app / "other.yml").write_text(place.plain())
