@@ -25,7 +25,8 @@ T = TypeVar("T")
 _CHANGE_TIMES = r"""find "$1" -name __pycache__ -prune -o -type f -exec stat -c '%.9Z %n' {} +"""
 # Past the traceback of a start that is under way, to the end of the one before it.
 _LAST_LINES = 80
-_RAISED = re.compile(r"(\w+\.)*\w*(Error|Exception)\b")
+_RAISED = re.compile(r"(\w+\.)*\w*(Error|Exception)\b|\S+: No module named ")
+_IN_TRACEBACK = re.compile(r"Traceback \(|\s|$")
 # supervisord names the process of a program once it has run for its `startsecs`, a second where nobody says otherwise.
 _NAMES_S = 10.0
 
@@ -88,7 +89,7 @@ class HostFacts:
             status, log = service.status(), service.logs(_LAST_LINES).strip().splitlines()
         except HostError as error:
             return [str(error)]
-        return [f"{service.name} is {status.state}: {status.detail}", *telling(log)]
+        return [f"{service.name} is {status.state}: {status.detail}", *telling(log, service.name)]
 
     def _status(self) -> ServiceStatus | None:
         """What the control says; of a service that was only just started, once it names its process."""
@@ -162,10 +163,14 @@ class HostFacts:
         return memory.resident(self.host, status.pid)
 
 
-def telling(log: list[str]) -> list[str]:
-    """The last line that ends a traceback of Python, and the last line of all where that is another."""
-    raised = [line for line in log if _RAISED.match(line)]
-    return list(dict.fromkeys(raised[-1:] + log[-1:]))
+def telling(log: list[str], unit: str) -> list[str]:
+    """The last line of a log, and before it the exception that a process which did not start has ended with.
+
+    That one stands right before what systemd says of the `unit`, and the traceback of the next start.
+    """
+    said = (line for line in reversed(log) if f"{unit}.service" not in line and not _IN_TRACEBACK.match(line))
+    raised = [line for line in (next(said, ""),) if _RAISED.match(line)]
+    return list(dict.fromkeys(raised + log[-1:]))
 
 
 def _unnamed(status: ServiceStatus) -> bool:
