@@ -4,13 +4,13 @@ import itertools
 import json
 import re
 import shutil
-import socket
 import subprocess
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from drills.stacks.layout import Ports, choose_ports
 from target.host import Host
 from target.record import Record, Records
 from target.wait import Seen, eventually
@@ -22,7 +22,7 @@ VERSION = 'version: "3.8"\n'  # without it docker-compose 1.29 reads nothing tha
 
 
 class ComposePlace(Place):
-    """`app` is the project's folder; its service publishes /health on `port`."""
+    """`app` is the project's folder; its service publishes /health on `port`, which no client is given by chance."""
 
     def __init__(self, folder: Path, engine: Engine, program: str) -> None:
         self.folder = folder
@@ -33,9 +33,7 @@ class ComposePlace(Place):
         self.state = folder / "state"
         self.target = folder / "target.yaml"
         self.file = self.app / "docker-compose.yml"
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = int(probe.getsockname()[1])
+        self.port = choose_ports(Ports).api
 
     @property
     def label(self) -> str:
@@ -87,13 +85,14 @@ class ComposePlace(Place):
 
     def up(self, *words: str) -> None:
         """What a person types in the folder."""
-        subprocess.run(
+        ran = subprocess.run(
             [*self.program, *words, "up", "-d", "voice-v2"],
             cwd=self.app,
-            check=True,
+            check=False,
             capture_output=True,
             timeout=60,
         )
+        assert ran.returncode == 0, ran.stderr.decode()
         self.wait_for(lambda: self.runs() is not None)
 
     def wait_for(self, holds: Callable[[], bool]) -> None:

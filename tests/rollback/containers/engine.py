@@ -1,6 +1,7 @@
 """A real Docker engine for these tests: tiny images of our own, a registry, and everything told apart by the run."""
 
 import io
+import itertools
 import json
 import os
 import re
@@ -12,6 +13,7 @@ from pathlib import Path
 
 from target.wait import Seen, eventually
 
+_NUMBERS = itertools.count(1)
 LABEL = "voice-v2-rollback-tests"
 _BUSYBOX = ("/bin/busybox", "/usr/bin/busybox")
 # The first process of a container ends at once only where it has asked for the signal.
@@ -29,7 +31,7 @@ class Engine:
     """The engine, with the images of this run: `good` (2.3.1), `bad` (2.4.0) and `worse` (answers that it is ill)."""
 
     def __init__(self) -> None:
-        self.run = f"rbt{os.getpid()}"
+        self.run = f"rbt{os.getpid()}x{next(_NUMBERS)}"
         self.ids = {
             "good": self._image("good", "2.3.1", "healthy"),
             "bad": self._image("bad", "2.4.0", "healthy"),
@@ -151,7 +153,7 @@ def remove_of_the_dead() -> None:
         docker("inspect", "--format", f'{{{{index .Config.Labels "{LABEL}"}}}}', *listed) if listed else ""
     )
     for run in set(labels.split()):
-        found = re.fullmatch(r"rbt(\d+)", run)
+        found = re.fullmatch(r"rbt(\d+)x\d+", run)
         if found and not Path(f"/proc/{found[1]}").exists():
             remove(run)
 
