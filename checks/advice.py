@@ -46,10 +46,8 @@ def code(target: Target, here: str | None, recorded: str | None) -> str:
 
 def compiled(target: Target, here: str | None, restart: str) -> str:
     """Level 2: code without what Python has compiled of another; by hand without a backup of it and without git."""
-    if target.code is None or target.code.backups is not None:
-        return files(target)
-    if here is not None:
-        return git(target)
+    if here is not None or target.code is None or target.code.backups is not None:
+        return code(target, here, here)
     return f"remove the `__pycache__` folders in {target.code.checkout}/{target.code.package}, then {restart}"
 
 

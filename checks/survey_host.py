@@ -169,8 +169,8 @@ def telling(log: list[str], unit: str) -> list[str]:
     That one stands right before what systemd says of the `unit`, and the traceback of the next start.
     """
     said = (line for line in reversed(log) if f"{unit}.service" not in line and not _IN_TRACEBACK.match(line))
-    raised = [line for line in (next(said, ""),) if _RAISED.match(line)]
-    return list(dict.fromkeys(raised + log[-1:]))
+    ended = next(said, "")
+    return list(dict.fromkeys([*([ended] if _RAISED.match(ended) else []), *log[-1:]]))
 
 
 def _unnamed(status: ServiceStatus) -> bool:

@@ -1,6 +1,7 @@
 """The command line of the drills: `python -m drills --help` lists what there is."""
 
 import argparse
+import itertools
 import shlex
 import signal
 import subprocess
@@ -233,12 +234,12 @@ def _faults(given: argparse.Namespace) -> int:
         say(msgspec.json.format(msgspec.json.encode(entries)).decode())
         return 0
     width = max(len(entry.name) for entry in entries)
-    for number, entry in enumerate(entries):
-        if number == 0 or entry.family != entries[number - 1].family:
-            say(f"{entry.family:<{width + 2}}  scenario  cured by")
-        scenario = str(entry.scenario or "-")
-        cure = "restart" if entry.restart else entry.cure or "-"
-        say(f"  {entry.name:<{width}}  {scenario:<8}  {cure:<11}  {entry.says}")
+    for family, members in itertools.groupby(entries, key=lambda entry: entry.family):
+        say(f"{family:<{width + 2}}  scenario  cured by")
+        for entry in members:
+            scenario = str(entry.scenario or "-")
+            cure = "restart" if entry.restart else entry.cure or "-"
+            say(f"  {entry.name:<{width}}  {scenario:<8}  {cure:<11}  {entry.says}")
     return 0
 
 

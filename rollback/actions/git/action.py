@@ -15,7 +15,7 @@ from rollback.proof import Prove
 from rollback.readiness import ask_health, ready, started, started_after
 from rollback.site import Site
 from rollback.step import Finding, Step
-from target import bytecode, environment
+from target import environment
 from target.description import Code
 from target.errors import ApiError, HostError, RecordError, TargetError
 from target.record import Record, describe
@@ -279,10 +279,9 @@ class GitAction(Action[GitPlan]):
     def _stale(self) -> list[str]:
         """The files of the package of which Python would run something else; none where that cannot be told."""
         try:
-            found = bytecode.of_service(self.site.target, self.site.host)
+            return self.checkout.stale()
         except HostError:
             return []
-        return [name.removeprefix(f"{self.checkout.folder}/") for name in found]
 
     def _status(self) -> ServiceStatus:
         try:

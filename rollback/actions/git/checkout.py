@@ -7,6 +7,7 @@ import msgspec
 from rollback.actions.git import scripts
 from rollback.errors import StepFailed
 from rollback.site import Site
+from target import bytecode
 from target.description import Code
 from target.errors import HostError, PastDeadline
 from target.host import Ran
@@ -124,6 +125,14 @@ class Checkout:
         if not ran.ok or not ran.stdout.strip():
             raise HostError(f"{self.site.host.url}: {self.words(ran)}")
         return float(ran.stdout)
+
+    def stale(self, *, forget: bool = False) -> list[str]:
+        """The files of the package of which Python would run something else; `forget` removes what it would run.
+
+        Raises HostError: that cannot be told, or not be removed.
+        """
+        found = bytecode.of_service(self.site.target, self.site.host, forget=forget)
+        return [name.removeprefix(f"{self.folder}/") for name in found]
 
     def change(self, script: str, stamp: str, *args: str, timeout_s: float) -> str:
         """Carry out a script that changes something; what it printed. Raises StepFailed."""

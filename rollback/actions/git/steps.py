@@ -11,7 +11,6 @@ from rollback.errors import Refused, StepFailed
 from rollback.migration import Migration
 from rollback.site import Site
 from rollback.step import Course, Finding, Step
-from target import bytecode
 from target.errors import PastDeadline
 
 _PUSH_S = 60.0
@@ -176,19 +175,15 @@ class Forget(_GitStep):
         return ""
 
     def apply(self, _: Course, /) -> None:
-        self._gone = self._stale(forget=True)
+        self._gone = self.checkout.stale(forget=True)
 
     def verify(self) -> str:
-        if left := self._stale(forget=False):
+        if left := self.checkout.stale():
             raise StepFailed(f"Python would still run what it has compiled of other code for {some(left)}")
         return f"of {some(gone)}" if (gone := getattr(self, "_gone", [])) else "none is left"
 
     def undo(self, _: Course, /) -> str:
         return "Python compiles anew what it runs"
-
-    def _stale(self, *, forget: bool) -> list[str]:
-        found = bytecode.of_service(self.site.target, self.site.host, forget=forget)
-        return [name.removeprefix(f"{self.plan.folder}/") for name in found]
 
 
 class Push(_GitStep):
