@@ -52,12 +52,6 @@ def clear_away_code(stack: Stack) -> None:
         clear_away(stack.layout.service / live)
 
 
-def forget_compiled(stack: Stack) -> None:
-    """Have Python compile the package anew: one file may have been another within the second that it looks at."""
-    for folder in (stack.layout.service / PACKAGE).rglob("__pycache__"):
-        shutil.rmtree(folder, ignore_errors=True)
-
-
 def edited(text: str, old: str, new: str) -> str:
     """The source with the one text replaced by the other. Raises FaultError: it is not there, or more than once."""
     if text.count(old) != 1:

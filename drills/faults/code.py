@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from drills.faults import second
-from drills.faults.changed import PACKAGE, ChangedOnHost, clear_away_code, edited, forget_compiled
+from drills.faults.changed import PACKAGE, ChangedOnHost, clear_away_code, edited
 from drills.faults.fault import Fault, FaultError, Place
 from drills.faults.recorded import Recorded
 from drills.faults.virtualenv import goes_down
@@ -88,7 +88,6 @@ class ProcessOfBefore(Fault, frozen=True):
 
     def heal(self, at: Place) -> None:
         releases.check_out(Commands(), at.stack.layout, (at.saved / "revision").read_text())
-        forget_compiled(at.stack)
         at.stack.restart_service()
 
 
@@ -126,7 +125,7 @@ class StaleBytecode(Fault, frozen=True):
         return f"{path} is what it was, and Python runs another"
 
     def heal(self, at: Place) -> None:
-        forget_compiled(at.stack)
+        releases.forget_compiled(at.stack.layout)
         at.stack.restart_service()
         clear_away_code(at.stack)
 
@@ -258,7 +257,7 @@ class DamagedFile(Fault, frozen=True):
     def heal(self, at: Place) -> None:
         path = self._path(at)
         shutil.copy2(at.saved / self.file.name, path)
-        forget_compiled(at.stack)
+        releases.forget_compiled(at.stack.layout)
         at.stack.restart_service()
         clear_away_code(at.stack)
 

@@ -84,8 +84,18 @@ def revision(commands: Commands, layout: Layout, name: str = "HEAD") -> str:
 
 
 def check_out(commands: Commands, layout: Layout, name: str) -> None:
-    """Bring the checkout to a tag or SHA, as a deployment does. What is not committed stays where it can."""
+    """Bring the checkout to a tag or SHA, as a deployment does. What is not committed stays where it can.
+
+    Releases are of one size and checked out within the second that Python looks at: it compiles them anew.
+    """
     _git(commands, layout.service, "checkout", "--quiet", "--detach", name)
+    forget_compiled(layout)
+
+
+def forget_compiled(layout: Layout) -> None:
+    """Have Python compile the package anew: one file may have been another within the second that it looks at."""
+    for folder in (layout.service / _PACKAGE).rglob("__pycache__"):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def archive(commands: Commands, layout: Layout, name: str, to: Path) -> None:
