@@ -42,7 +42,7 @@ matrix: venv ## every fault against every check, on two embedded stacks
 	@$(BIN)/python -m drills matrix --stack processes --jobs 2
 
 docker: venv ## the tests on a Docker engine; .ci/engine brings one
-	$(BIN)/pytest tests -m docker -q
+	$(BIN)/pytest tests -m docker -p xdist -n 2 --dist loadfile -q
 
 images: venv ## the images of the containers stack; builds those that are not there
 	@$(BIN)/python -m drills images
