@@ -94,8 +94,8 @@ class TestDeadlines:
     def test_the_command_and_its_children_are_killed(self, host: Host, tmp_path: Path) -> None:
         pids = tmp_path / "pids"
         script = 'echo $$ >> "$1"; sleep 60 & echo $! >> "$1"; wait'
-        with pytest.raises(HostError, match=r"not finished within 0\.3 s"):
-            host.shell(script, str(pids), timeout_s=0.3)
+        with pytest.raises(HostError, match=r"not finished within 1 s"):
+            host.shell(script, str(pids), timeout_s=1.0)
         for pid in pids.read_text().split():
             assert eventually(lambda pid=pid: Seen(not _alive(int(pid)), pid), deadline_s=5).met
 
@@ -115,7 +115,7 @@ class TestDeadlines:
         monkeypatch.setattr("target.connection._KILL_AFTER_S", 0.1)
         started = time.monotonic()
         with pytest.raises(HostError, match="no answer within"):
-            host.shell('setsid sleep 60 & echo $! > "$1"', str(tmp_path / "pid"), timeout_s=0.3)
+            host.shell('setsid sleep 60 & echo $! > "$1"', str(tmp_path / "pid"), timeout_s=1.0)
         assert time.monotonic() - started < 5
         with contextlib.suppress(ProcessLookupError):
             os.kill(int((tmp_path / "pid").read_text()), signal.SIGKILL)

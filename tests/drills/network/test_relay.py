@@ -29,7 +29,7 @@ def test_latency_is_added_there_and_back(network):
     assert 0.4 <= time.monotonic() - began < 2
     began = time.monotonic()
     assert network.ask("google") == network.body
-    assert time.monotonic() - began < 0.2
+    assert time.monotonic() - began < 0.4
 
 
 def test_a_narrow_way_takes_as_long_as_there_is_to_pass(network):
@@ -40,14 +40,15 @@ def test_a_narrow_way_takes_as_long_as_there_is_to_pass(network):
     network.control.become(Behaviour())
     began = time.monotonic()
     assert network.ask() == network.body
-    assert time.monotonic() - began < 0.2
+    assert time.monotonic() - began < 0.4
 
 
 def test_nothing_passes_a_partition_and_what_was_held_back_arrives_after_it(network):
-    with network.connect(timeout=0.3) as connection:
+    with network.connect() as connection:
         connection.request("GET", "/")
         assert connection.getresponse().read() == network.body
         network.control.become(CUT)
+        connection.sock.settimeout(0.3)
         connection.request("GET", "/")
         with pytest.raises(TimeoutError):
             connection.getresponse()
