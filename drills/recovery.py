@@ -66,6 +66,6 @@ def traffic_ran(calls: list[Call], *, broken: float, mended: float | None, alive
     if mended is not None:
         later = sum(call.started > mended for call in acknowledged)
         if not later:
-            return Finding(False, f"nothing was acknowledged after the rollback ({says})")
-        says += f", {later} after the rollback"
+            return Finding(False, f"nothing was acknowledged after the recovery ({says})")
+        says += f", {later} after the recovery"
     return Finding(True, says)

@@ -21,6 +21,16 @@ def show(
 ) -> None:
     """Print it: a line a drill, or a block a drill where the terminal is too narrow; then why, and the sum."""
     screen = screen or Screen()
+    if drilled:
+        _lay_out(drilled, screen, width)
+        _explain(drilled, screen)
+    screen.line()
+    for note in notes:
+        screen.text(note)
+    screen.text(summary(drilled))
+
+
+def _lay_out(drilled: Sequence[Drilled], screen: Screen, width: int) -> None:
     room = width or (shutil.get_terminal_size((200, 24)).columns if sys.stdout.isatty() else 200)
     rows = [row(drill) for drill in drilled]
     widths = [max(len(cells[at]) for cells in (_HEADS, *rows)) for at in range(len(_HEADS))]
@@ -34,11 +44,6 @@ def show(
             screen.line(f"{cells[0]}: {cells[-1]}", _COLOURS[drill.verdict])
             for head, cell in zip(_HEADS[1:-1], cells[1:-1], strict=True):
                 screen.line(f"  {head:<13} {cell}")
-    _explain(drilled, screen)
-    screen.line()
-    for note in notes:
-        screen.text(note)
-    screen.text(summary(drilled))
 
 
 def row(drill: Drilled) -> tuple[str, ...]:

@@ -38,7 +38,7 @@ def test_nothing_is_lost_when_all_is_there():
 def test_traffic_before_and_after_is_good():
     found = recovery.traffic_ran([call(1), call(5, status=503), call(9)], broken=3, mended=8, alive=True)
     assert found.holds
-    assert found.says == "2 of 3 calls acknowledged, 1 of them before the fault, 1 after the rollback"
+    assert found.says == "2 of 3 calls acknowledged, 1 of them before the fault, 1 after the recovery"
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_traffic_before_and_after_is_good():
     [
         ([call(1), call(9)], False, "Locust ended before its time"),
         ([call(9)], True, "nothing was acknowledged before the fault"),
-        ([call(1)], True, "nothing was acknowledged after the rollback"),
+        ([call(1)], True, "nothing was acknowledged after the recovery"),
         ([call(1), call(9, name=None)], True, "1 acknowledged calls name no row"),
         (
             [call(1), call(4, status=0, error="not sent: 128 calls are open"), call(9)],

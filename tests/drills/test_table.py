@@ -74,3 +74,11 @@ def test_a_narrow_terminal_gets_a_block_a_drill():
 
 def test_notes_are_told():
     assert "not rehearsed: containers" in shown([], ["not rehearsed: containers"])
+
+
+def test_where_nothing_was_drilled_there_is_no_table():
+    told = shown([], ["interrupted; not drilled: silence"])
+    assert told.split("\n", 1)[0].strip() == ""
+    assert "fault landed" not in told
+    assert "interrupted; not drilled: silence" in told
+    assert "0 drills" in told
