@@ -19,6 +19,7 @@ _REPOSITORY = Path(__file__).resolve().parents[1]
 _TAKE_S = 120.0
 _FAILED = 1
 _CANNOT = 4
+_STACK = "what it is made of; auto: containers where that can be, else processes (default: %(default)s)"
 _INTERRUPTED = 130
 _FEWEST_ROLLBACKS = 4
 
@@ -70,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
         "--stack",
         choices=(*KINDS, AUTO),
         default=PROCESSES,
-        help="what it is made of; auto: containers where that can be, else processes (default: %(default)s)",
+        help=_STACK,
     )
     up.add_argument("--foreground", action="store_true", help="stay until Ctrl-C, then take it down")
     up.add_argument("--latency", type=float, metavar="SECONDS", help="how long the stand-ins take to answer")
@@ -81,6 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     verb("status", "the parts of a stack and its active faults").set_defaults(run=_status)
     faults = verb("faults", "the faults that can be injected", folder=False)
+    faults.add_argument("--family", metavar="FAMILY", help="those of one family")
     faults.add_argument(
         "--json",
         action="store_true",
@@ -98,7 +100,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     run = verb("run", "drill: break, notice, roll back, judge, count what was lost or damaged", folder=False)
     run.add_argument("names", nargs="*", metavar="NAME", help="faults, or actions; else each action once")
-    run.add_argument("--stack", choices=(*KINDS, AUTO), default=AUTO)
+    run.add_argument("--stack", choices=(*KINDS, AUTO), default=AUTO, help=_STACK)
     which = run.add_mutually_exclusive_group()
     which.add_argument("--family", metavar="FAMILY", help="every fault of that family")
     which.add_argument("--each-family", action="store_true", help="one fault of every family")
@@ -116,7 +118,7 @@ def _parser() -> argparse.ArgumentParser:
         folder=False,
     )
     soak.add_argument("--count", type=_a_few, default=20, help="how many rollbacks (default %(default)s)")
-    soak.add_argument("--stack", choices=(*KINDS, AUTO), default=AUTO)
+    soak.add_argument("--stack", choices=(*KINDS, AUTO), default=AUTO, help=_STACK)
     soak.add_argument("--dir", type=Path, help="a stack that runs already; else one of its own")
     soak.add_argument("--json", action="store_true", help="the result as JSON on standard output")
     soak.set_defaults(run=_soak)
@@ -229,7 +231,7 @@ def _faults(given: argparse.Namespace) -> int:
 
     from drills.faults import catalogue
 
-    entries = catalogue.entries()
+    entries = catalogue.entries(given.family)
     if given.json:
         say(msgspec.json.format(msgspec.json.encode(entries)).decode())
         return 0

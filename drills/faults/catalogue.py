@@ -1,6 +1,7 @@
 """Every fault by name."""
 
 import difflib
+from collections.abc import Iterable
 
 from checks.criterion import criteria
 from drills.faults import (
@@ -33,10 +34,22 @@ FAULTS: tuple[Fault, ...] = (
 )
 
 
-def entries() -> list[Entry]:
-    """The list of faults."""
+def entries(family: str | None = None) -> list[Entry]:
+    """The list of faults, or of those of a family. Raises FaultError: there is no such family, or criterion."""
     known = tuple(criteria({}, where="the list of faults"))
-    return [_entry(fault, known) for fault in FAULTS]
+    faults = of_family(family)
+    check_criteria(faults)
+    return [_entry(fault, known) for fault in faults]
+
+
+def check_criteria(faults: Iterable[Fault]) -> None:
+    """That there is every criterion that a fault names. Raises FaultError with the nearest names."""
+    known = criteria({}, where="the list of faults")
+    for fault in faults:
+        for name in (*fault.must, *fault.may, *fault.shows):
+            if name not in known:
+                hint = _hint(name, known, "see: checks/criteria.yaml")
+                raise FaultError(f"{fault.name}: there is no criterion {name!r}; {hint}")
 
 
 def _entry(fault: Fault, known: tuple[str, ...]) -> Entry:
@@ -50,9 +63,7 @@ def find(name: str) -> Fault:
     known = {fault.name: fault for fault in FAULTS}
     if name in known:
         return known[name]
-    near = difflib.get_close_matches(name, known, n=3, cutoff=0.6)
-    hint = f"did you mean {' or '.join(near)}?" if near else "see: python -m drills faults"
-    raise FaultError(f"there is no fault {name!r}; {hint}")
+    raise FaultError(f"there is no fault {name!r}; {_hint(name, known, 'see: python -m drills faults')}")
 
 
 def of_family(name: str | None) -> tuple[Fault, ...]:
@@ -62,3 +73,8 @@ def of_family(name: str | None) -> tuple[Fault, ...]:
         families = sorted({fault.family for fault in FAULTS})
         raise FaultError(f"there is no family {name!r}; there is: {', '.join(families)}")
     return found
+
+
+def _hint(name: str, known: Iterable[str], otherwise: str) -> str:
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.6)
+    return f"did you mean {' or '.join(near)}?" if near else otherwise

@@ -78,11 +78,18 @@ def label(row: Row) -> str:
 def ending(matrix: Matrix, report: Report) -> str:
     """The last line: how many rows, holes and inconclusive ones, in how long, and the verdict."""
     faults = [row for row in matrix.rows if row.family]
+    asked = len(report.criteria) - len(report.elsewhere)
+    what = _count(len(faults), "fault")
+    what = f"{what} × {asked} criteria" if report.whole else f"a part: {what}"
     troubled = sum(bool(row.trouble) for row in faults) + len(report.missing)
     verdict = {0: "NO HOLE", 1: "HOLES", 6: "INCONCLUSIVE"}[report.exit_code]
     times = sorted(row.verdict_s for row in faults if row.verdict_s is not None)
     noticed = f" · noticed in {times[len(times) // 2]:.0f} s (slowest {times[-1]:.0f} s)" if times else ""
     return (
-        f"{verdict} · {len(faults)} faults × {len(report.criteria) - len(report.elsewhere)} criteria · "
-        f"{len(report.holes)} holes, {troubled} inconclusive{noticed} · {matrix.seconds / 60:.1f} min"
+        f"{verdict} · {what} · {_count(len(report.holes), 'hole')}, {troubled} inconclusive{noticed} · "
+        f"{matrix.seconds / 60:.1f} min"
     )
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'s' * (number != 1)}"

@@ -10,6 +10,8 @@ from pathlib import Path
 from drills.faults.fault import Fault, FaultError
 from drills.stacks.layout import KINDS, PROCESSES
 
+_STACK = "what the stacks are made of (default: %(default)s)"
+
 
 def add(verb: Callable[..., argparse.ArgumentParser]) -> None:
     """Add the commands to those of `python -m drills`."""
@@ -20,7 +22,7 @@ def add(verb: Callable[..., argparse.ArgumentParser]) -> None:
     )
     matrix.add_argument("names", nargs="*", metavar="NAME", help="faults; all, when left out")
     matrix.add_argument("--family", help="the faults of one family")
-    matrix.add_argument("--stack", choices=KINDS, default=PROCESSES)
+    matrix.add_argument("--stack", choices=KINDS, default=PROCESSES, help=_STACK)
     matrix.add_argument("--jobs", type=count, default=1, metavar="N", help="stacks side by side (default 1)")
     matrix.add_argument(
         "--dir", type=Path, default=Path(".matrix"), help="the folder to work in (default .matrix)"
@@ -39,7 +41,7 @@ def add(verb: Callable[..., argparse.ArgumentParser]) -> None:
     matrix.set_defaults(run=_matrix)
     quiet = verb("quiet", "healthy runs of the checks, none of which may alarm", folder=False)
     quiet.add_argument("--runs", type=count, default=300, metavar="N", help="how many in all (default 300)")
-    quiet.add_argument("--stack", choices=KINDS, default=PROCESSES)
+    quiet.add_argument("--stack", choices=KINDS, default=PROCESSES, help=_STACK)
     quiet.add_argument(
         "--dir", type=Path, default=Path(".quiet"), help="the folder to work in (default .quiet)"
     )
@@ -63,6 +65,7 @@ def _chosen(given: argparse.Namespace) -> list[Fault]:
     chosen = [fault for fault in named if given.stack in fault.stacks and fault in of_family]
     if not chosen:
         raise FaultError(f"none of these faults can be made on the stack {given.stack}")
+    catalogue.check_criteria(chosen)
     return chosen
 
 

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 
+import msgspec
 import pytest
 import yaml
 
@@ -109,3 +110,18 @@ def test_an_unknown_name_gets_the_nearest_ones():
 def test_a_name_like_no_other_gets_the_way_to_the_list():
     with pytest.raises(FaultError, match="python -m drills faults"):
         catalogue.find("zzzz")
+
+
+def test_a_misspelt_criterion_is_told_before_anything_is_taken():
+    fault = msgspec.structs.replace(catalogue.find("silence"), must=("all_provider_healthy",))
+    with pytest.raises(
+        FaultError, match=r"silence: .*'all_provider_healthy'; did you mean all_providers_healthy"
+    ):
+        catalogue.check_criteria([fault])
+    catalogue.check_criteria(catalogue.FAULTS)
+
+
+def test_the_list_of_a_family():
+    assert {entry.family for entry in catalogue.entries("storage")} == {"storage"}
+    with pytest.raises(FaultError, match=r"there is no family 'storag'; there is: .*storage"):
+        catalogue.entries("storag")

@@ -55,15 +55,23 @@ def test_the_table_fits_and_tells_everything():
     assert "metrics_move is pass" in told
     assert "debug_off is bad" in told
     assert "? lost: not injected" in told
-    assert told.splitlines()[-1].startswith(
-        f"HOLES · 3 faults × {len(ALL) - len(APART)} criteria · 2 holes, 1 inconclusive"
-    )
+    assert told.splitlines()[-1].startswith("HOLES · a part: 3 faults · 2 holes, 1 inconclusive")
 
 
 def test_a_matrix_without_a_hole_says_so():
     made, told = reported(healthy(), GOOD)
     assert (told.exit_code, text(made, told).splitlines()[-1][:7]) == (0, "NO HOLE")
     assert "holes:" not in text(made, told)
+
+
+def test_one_fault_is_told_as_a_part_of_the_matrix():
+    told = text(*reported(healthy(), GOOD)).splitlines()[-1]
+    assert told.startswith("NO HOLE · a part: 1 fault · 0 holes")
+
+
+def test_the_whole_catalogue_is_told_as_no_part():
+    told = text(*reported(healthy(), GOOD, whole=True)).splitlines()[-1]
+    assert told.startswith(f"HOLES · 1 fault × {len(ALL) - len(APART)} criteria · ")
 
 
 def test_only_the_whole_catalogue_is_asked_for_every_criterion():
