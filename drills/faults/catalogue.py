@@ -37,22 +37,25 @@ FAULTS: tuple[Fault, ...] = (
 def entries(family: str | None = None) -> list[Entry]:
     """The list of faults, or of those of a family. Raises FaultError: there is no such family, or criterion."""
     known = tuple(criteria({}, where="the list of faults"))
-    faults = of_family(family)
-    check_criteria(faults)
-    return [_entry(fault, known) for fault in faults]
+    return [_entry(fault, known) for fault in of_family(family)]
 
 
 def check_criteria(faults: Iterable[Fault]) -> None:
     """That there is every criterion that a fault names. Raises FaultError with the nearest names."""
-    known = criteria({}, where="the list of faults")
+    known = tuple(criteria({}, where="the list of faults"))
     for fault in faults:
-        for name in (*fault.must, *fault.may, *fault.shows):
-            if name not in known:
-                hint = _hint(name, known, "see: checks/criteria.yaml")
-                raise FaultError(f"{fault.name}: there is no criterion {name!r}; {hint}")
+        _check(fault, known)
+
+
+def _check(fault: Fault, known: tuple[str, ...]) -> None:
+    for name in (*fault.must, *fault.may, *fault.shows):
+        if name not in known:
+            hint = _hint(name, known, "see: checks/criteria.yaml")
+            raise FaultError(f"{fault.name}: there is no criterion {name!r}; {hint}")
 
 
 def _entry(fault: Fault, known: tuple[str, ...]) -> Entry:
+    _check(fault, known)
     told = {name: getattr(fault, name) for name in Entry.__struct_fields__ if name != "must_not"}
     touched = {*fault.must, *fault.may}
     return Entry(**told, must_not=tuple(name for name in known if name not in touched))

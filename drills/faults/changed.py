@@ -5,9 +5,8 @@ from pathlib import Path
 
 from drills.faults.fault import Fault, FaultError, Place
 from drills.faults.virtualenv import clear_away
+from drills.stacks.releases import PACKAGE
 from drills.stacks.stack import Stack
-
-PACKAGE = Path("app/services/voice_v2")
 
 
 class ChangedOnHost(Fault, frozen=True, kw_only=True):

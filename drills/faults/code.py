@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from drills.faults import second
-from drills.faults.changed import PACKAGE, ChangedOnHost, clear_away_code, edited
+from drills.faults.changed import ChangedOnHost, clear_away_code, edited
 from drills.faults.fault import Fault, FaultError, Place
 from drills.faults.recorded import Recorded
 from drills.faults.virtualenv import goes_down
@@ -98,7 +98,7 @@ class StaleBytecode(Fault, frozen=True):
     edit: tuple[str, str]
 
     def _path(self, at: Place) -> Path:
-        return at.stack.layout.service / PACKAGE / self.file
+        return at.stack.layout.service / releases.PACKAGE / self.file
 
     def _ask(self, at: Place, code: str, *arguments: str) -> str:
         """Run by the service's interpreter; the last line that it prints."""
@@ -119,7 +119,7 @@ class StaleBytecode(Fault, frozen=True):
         path = self._path(at)
         if path.read_bytes() != (at.saved / self.file.name).read_bytes():
             raise FaultError(f"{self.name}: {path} is not what it was")
-        module = ".".join((PACKAGE / self.file).with_suffix("").parts)
+        module = ".".join((releases.PACKAGE / self.file).with_suffix("").parts)
         if self._ask(at, _RUNS, module) != "another":
             raise FaultError(f"{self.name}: Python runs what {path} says")
         return f"{path} is what it was, and Python runs another"
@@ -223,7 +223,7 @@ class DamagedFile(Fault, frozen=True):
     then: Literal["up", "down"] = "up"
 
     def _path(self, at: Place) -> Path:
-        return at.stack.layout.service / PACKAGE / self.file
+        return at.stack.layout.service / releases.PACKAGE / self.file
 
     def prepare(self, at: Place) -> None:
         shutil.copy2(self._path(at), at.saved / self.file.name)

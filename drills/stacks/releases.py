@@ -12,7 +12,7 @@ from drills.stacks.layout import Layout
 
 SOURCE = Path(__file__).resolve().parents[1] / "voice_v2"
 GOOD = "2.3.1"
-_PACKAGE = Path("app/services/voice_v2")
+PACKAGE = Path("app/services/voice_v2")
 _LEFT_OUT = shutil.ignore_patterns(
     "__pycache__", "*.pyc", ".env", ".env.previous", "venv", ".venv", ".*_cache"
 )
@@ -37,7 +37,7 @@ RELEASES = (
         "Keep texts within the providers' limit",
         (
             (
-                _PACKAGE / "orchestrator.py",
+                PACKAGE / "orchestrator.py",
                 "order = SpeechOrder(request.text, ",
                 "order = SpeechOrder(request.text[:70], ",
             ),
@@ -56,7 +56,7 @@ def make_repository(commands: Commands, layout: Layout) -> None:
     _git(commands, layout.root, "init", "--quiet", "--bare", "--initial-branch=main", str(layout.repository))
     _git(commands, work, "init", "--quiet", "--initial-branch=main")
     _git(commands, work, "remote", "add", "origin", str(layout.repository))
-    version_file = work / _PACKAGE / "__init__.py"
+    version_file = work / PACKAGE / "__init__.py"
     for number, release in enumerate(RELEASES):
         _set_version(version_file, release.version)
         for path, old, new in release.edits:
@@ -94,7 +94,7 @@ def check_out(commands: Commands, layout: Layout, name: str) -> None:
 
 def forget_compiled(layout: Layout) -> None:
     """Have Python compile the package anew: one file may have been another within the second that it looks at."""
-    for folder in (layout.service / _PACKAGE).rglob("__pycache__"):
+    for folder in (layout.service / PACKAGE).rglob("__pycache__"):
         shutil.rmtree(folder, ignore_errors=True)
 
 

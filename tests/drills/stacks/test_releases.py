@@ -1,13 +1,12 @@
 """The checkout of a stack: what a release that was just brought to it runs."""
 
 import os
-import subprocess
 import sys
 
 import pytest
 
 from drills.stacks import releases
-from drills.stacks.commands import Commands
+from drills.stacks.commands import Commands, base_environment
 from drills.stacks.layout import Layout
 
 _TOLD = "from app.services.voice_v2 import __version__; print(__version__)"
@@ -22,16 +21,11 @@ def layout(tmp_path):
 
 def runs(layout):
     """The version that Python runs of the checkout; it keeps what it compiled."""
-    told = subprocess.run(
-        [sys.executable, "-c", _TOLD],
-        cwd=layout.service,
-        env={key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"},
-        capture_output=True,
-        text=True,
-        timeout=20,
-        check=True,
+    command = [sys.executable, "-c", _TOLD]
+    told = Commands().must(
+        "python", command, cwd=layout.service, environment=base_environment(), timeout_s=20
     )
-    return told.stdout.strip()
+    return told.strip()
 
 
 def test_a_release_of_the_same_size_within_a_second_is_run_as_it_is(layout):
